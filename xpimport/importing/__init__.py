@@ -1,0 +1,1 @@
+"""READS: sources, formats, staging, merge and guards: a list file becomes profiles."""

@@ -1,0 +1,1 @@
+"""TELLS: history, the excluded users report, rejected rows and the plan."""

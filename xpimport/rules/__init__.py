@@ -1,0 +1,1 @@
+"""KNOWS: pure rules. Time and data come in as arguments; no SQL, no files."""

@@ -1,0 +1,1 @@
+"""SENDS: audience, exclusion, rendering, the ledger and the channels."""
