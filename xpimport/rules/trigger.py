@@ -1,0 +1,99 @@
+"""The trigger's moves, in one table, and what each reason means in plain words."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+WAITING, SCHEDULED, SENDING, SENT = "waiting", "scheduled", "sending", "sent"
+IGNORED, MISSED, HELD, STOPPED, FAILED = "ignored", "missed", "held", "stopped", "failed"
+
+MOVES: dict[tuple[str, str], frozenset[str]] = {
+    (WAITING, SCHEDULED): frozenset({"imported"}),
+    (WAITING, IGNORED): frozenset({"import_too_late", "import_failed", "empty_audience"}),
+    (WAITING, HELD): frozenset({"guard", "same_content"}),
+    (WAITING, STOPPED): frozenset({"stopped"}),
+    (SCHEDULED, SENDING): frozenset({"due"}),
+    (SCHEDULED, MISSED): frozenset({"no_tick"}),
+    (SCHEDULED, HELD): frozenset({"triggers_off"}),
+    (SCHEDULED, STOPPED): frozenset({"stopped"}),
+    (SENDING, SENT): frozenset({"done"}),
+    (SENDING, HELD): frozenset({"triggers_off", "auth_failed", "resume_too_late"}),
+    (SENDING, FAILED): frozenset({"template_error"}),
+    (SENDING, STOPPED): frozenset({"stopped"}),
+    (HELD, STOPPED): frozenset({"stopped"}),
+    (IGNORED, SCHEDULED): frozenset({"released"}),
+    (MISSED, SCHEDULED): frozenset({"released"}),
+    (HELD, SCHEDULED): frozenset({"released"}),
+    (STOPPED, SCHEDULED): frozenset({"released"}),
+    (FAILED, SCHEDULED): frozenset({"released"}),
+}
+"""(from, to) -> the reasons for which that move is made; nothing else moves a trigger."""
+
+REASONS = {
+    "import_too_late": "the import did not complete before the send time",
+    "import_failed": "the import failed",
+    "empty_audience": "the list brought nobody in",
+    "guard": "a guard found the list unusual",
+    "same_content": "the same list was already sent, or is about to be",
+    "no_tick": "no tick ran within the grace after the send time",
+    "triggers_off": "sending is switched off in this store",
+    "auth_failed": "the sending server refused the user or password",
+    "resume_too_late": "the send was interrupted and could not be taken up again in time",
+    "template_error": "the campaign's template is broken",
+    "stopped": "somebody stopped it",
+}
+"""Reasons that a state keeps, in words that follow "because"."""
+
+KEPT_REASONS = frozenset(REASONS)
+"""The others (imported, due, done, released) belong to the move, not to the state reached."""
+
+STOPPABLE = frozenset({WAITING, SCHEDULED, HELD, SENDING})
+RELEASABLE = frozenset({IGNORED, MISSED, HELD, STOPPED, FAILED})
+FINAL_IGNORED = frozenset({"import_failed", "empty_audience"})
+ARMED = frozenset({WAITING, SCHEDULED, SENDING})
+
+
+def check_move(before: str, after: str, reason: str) -> None:
+    """Refuse a move that the table does not name; a mistake in the program, never in the input.
+
+    Raises:
+        ValueError: no such move, or not for this reason.
+    """
+    if reason not in MOVES.get((before, after), frozenset()):
+        raise ValueError(f"a trigger does not move from {before} to {after} because of {reason}")
+
+
+@dataclass(frozen=True)
+class Arming:
+    """What becomes of a waiting trigger when its import completes; `send_at` in UTC where it is scheduled."""
+
+    state: str
+    reason: str
+    send_at: datetime | None
+
+
+def when_completed(
+    *, completed_at: datetime, send_at: datetime | None, audience: int, guard: bool, same_content: bool
+) -> Arming:
+    """Decide a waiting trigger at the moment (UTC) at which its import completes (DESIGN 2.4, 2.5, section 3).
+
+    `send_at` None means at once. Completing exactly at the send instant is too late.
+    """
+    if send_at is not None and completed_at >= send_at:
+        return Arming(IGNORED, "import_too_late", send_at)
+    if audience == 0:
+        return Arming(IGNORED, "empty_audience", send_at)
+    if guard:
+        return Arming(HELD, "guard", send_at)
+    if same_content:
+        return Arming(HELD, "same_content", send_at)
+    return Arming(SCHEDULED, "imported", send_at or completed_at)
+
+
+def is_missed(send_at: datetime, grace: timedelta, now: datetime) -> bool:
+    """Whether the grace after the send instant has passed, so that sending now would be a surprise."""
+    return now > send_at + grace
+
+
+def backoff(attempts: int) -> timedelta:
+    """How long a message waits after its `attempts`-th temporary refusal: 1, 2, 4 ... at most 60 minutes."""
+    return timedelta(minutes=min(60, 2 ** max(0, attempts - 1)))

@@ -1,0 +1,193 @@
+"""Opening the store and writing to it."""
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xpimport.errors import Busy, NotFound, StoreRefused
+from xpimport.store.driver import WAL_IS_SOUND, sqlite3
+from xpimport.store.location import APPLICATION_ID, SCHEMA_VERSION, files_directory
+
+PATIENCE = 30.0
+"""Seconds that a write waits for another process's transaction before it gives up with exit code 75."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store: its file and one connection, in autocommit mode until `writing()` begins a transaction."""
+
+    path: Path
+    db: "sqlite3.Connection"
+
+    @property
+    def files(self) -> Path:
+        """The directory beside the store: outbox, reports, working files."""
+        return Path(files_directory(str(self.path)))
+
+    def folder(self, name: str) -> Path:
+        """A folder inside `files`, made private when it is not there yet."""
+        folder = self.files / name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    def one(self, sql: str, *values: object) -> Any:
+        """The first row of a question, or None."""
+        return self.db.execute(sql, values).fetchone()
+
+    def all(self, sql: str, *values: object) -> list[Any]:
+        """All rows of a question."""
+        return self.db.execute(sql, values).fetchall()
+
+    def scalar(self, sql: str, *values: object) -> Any:
+        """The first column of the first row, or None."""
+        row = self.db.execute(sql, values).fetchone()
+        return None if row is None else row[0]
+
+    @contextmanager
+    def writing(self, patience: float = PATIENCE) -> Iterator[None]:
+        """One write transaction: committed at the end, rolled back when anything is raised.
+
+        Raises:
+            Busy: the lock was not to be had within `patience` seconds.
+            StoreRefused: the store is read-only or damaged, or the disk is full.
+        """
+        self._begin(patience)
+        try:
+            yield
+            self.db.execute("COMMIT")
+        except BaseException as problem:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            if isinstance(problem, sqlite3.OperationalError | sqlite3.DatabaseError):
+                raise _explained(problem, self.path) from problem
+            raise
+
+    def _begin(self, patience: float) -> None:
+        # SQLite's own busy handler sleeps ever longer and starves beside a writer that commits and begins
+        # again at once (12 s were measured), so the lock is asked for often and at random distances.
+        self.db.execute("PRAGMA busy_timeout = 0")
+        deadline = time.monotonic() + patience
+        try:
+            while True:
+                try:
+                    self.db.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError as problem:
+                    if not _is_busy(problem):
+                        raise _explained(problem, self.path) from problem
+                    if time.monotonic() > deadline:
+                        raise Busy(
+                            f"The store {self.path} is locked by another process for over {patience:g} s. "
+                            "Nothing was changed; try again."
+                        ) from None
+                    time.sleep(random.uniform(0.001, 0.008))  # noqa: S311 - spread, not secrecy
+                else:
+                    return
+        finally:
+            self.db.execute("PRAGMA busy_timeout = 5000")
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self.db.close()
+
+
+def create_store(path: Path) -> tuple[Store, bool]:
+    """Open the store at `path`, making it (0600, in a 0700 directory) when it is not there.
+
+    Returns: the store, and whether it was made now.
+    """
+    new = not path.exists()
+    if new:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_EXCL, 0o600))
+        except OSError as problem:
+            raise StoreRefused(f"Cannot make a store at {path}: {problem.strerror}.") from None
+    try:
+        return open_store(path, _new=new), new
+    except BaseException:
+        if new:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def open_store(path: Path, *, _new: bool = False) -> Store:
+    """Open the store at `path`, bringing an older schema up to date.
+
+    Raises:
+        NotFound: there is no such file.
+        StoreRefused: it is not a store of ours, newer than this program, read-only or damaged.
+        Busy: it needs bringing up to date and stays locked.
+    """
+    if not path.exists():
+        raise NotFound(f"There is no store at {path}. Make one with: xpimport init")
+    if not path.is_file():
+        raise StoreRefused(f"{path} is not a file, so it cannot be a store. Name another with --db.")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise StoreRefused(f"The store {path} is read-only for this user. Make it writable, or name another.")
+    try:
+        db = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False)
+    except sqlite3.Error as problem:
+        raise _explained(problem, path) from problem
+    db.row_factory = sqlite3.Row
+    store = Store(path, db)
+    try:
+        _check_and_prepare(store, new=_new)
+    except sqlite3.Error as problem:
+        db.close()
+        raise _explained(problem, path) from problem
+    except BaseException:
+        db.close()
+        raise
+    return store
+
+
+def _check_and_prepare(store: Store, *, new: bool) -> None:
+    version = store.scalar("PRAGMA user_version")
+    ours = store.scalar("PRAGMA application_id") == APPLICATION_ID
+    # Two processes may make the same store at once: the second finds an empty file that nobody has signed yet.
+    empty = version == 0 and not ours and store.scalar("SELECT count(*) FROM sqlite_master") == 0
+    if not ours and not (new or empty):
+        raise StoreRefused(f"{store.path} is not a store of xpimport; it was left alone. Name another with --db.")
+    if not ours and not new:
+        raise StoreRefused(f"{store.path} is empty, not a store. Remove it and run: xpimport init")
+    if version > SCHEMA_VERSION:
+        raise StoreRefused(
+            f"The store {store.path} was written by a newer xpimport (schema {version}, this one knows "
+            f"{SCHEMA_VERSION}); it was left alone. Update xpimport."
+        )
+    store.db.execute("PRAGMA synchronous = FULL")
+    store.db.execute("PRAGMA foreign_keys = ON")
+    store.db.execute("PRAGMA secure_delete = FAST")
+    wanted = "wal" if WAL_IS_SOUND else "delete"
+    if store.scalar("PRAGMA journal_mode") != wanted:
+        store.db.execute(f"PRAGMA journal_mode = {wanted}")
+    if version < SCHEMA_VERSION:
+        from xpimport.store.migrations import migrate
+
+        with store.writing():
+            migrate(store.db)
+
+
+def _is_busy(problem: Exception) -> bool:
+    return "locked" in str(problem) or "busy" in str(problem)
+
+
+def _explained(problem: Exception, path: Path) -> Busy | StoreRefused:
+    """SQLite's word on what went wrong, as an error of ours with the next step."""
+    text = str(problem)
+    if _is_busy(problem):
+        return Busy(f"The store {path} is locked by another process. Nothing was changed; try again.")
+    if "readonly" in text or "unable to open" in text:
+        return StoreRefused(f"The store {path} cannot be written ({text}). Make it and its directory writable.")
+    if "full" in text:
+        return StoreRefused(f"No room left to write the store {path} ({text}). Nothing was half-written.")
+    if "not a database" in text:
+        return StoreRefused(f"{path} is not a store of xpimport; it was left alone. Name another with --db.")
+    if "malformed" in text:
+        return StoreRefused(f"The store {path} is damaged ({text}). Restore it from a backup; it was left alone.")
+    return StoreRefused(f"The store {path} refused: {text}.")
