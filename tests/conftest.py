@@ -1,0 +1,170 @@
+"""What every test may use: a clean environment, the program in this process or its own, real servers."""
+
+import io
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from hypothesis import settings
+
+REPOSITORY = Path(__file__).parents[1]
+
+# A busy machine is no reason for a property to fail.
+settings.register_profile("xpimport", deadline=None)
+settings.load_profile("xpimport")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A real server program: what must be on PATH (or in sbin), and the Debian package that has it."""
+
+    program: str
+    package: str
+    needs_root: bool = False
+
+
+SERVERS = {
+    "cron": Server("cron", "cron", needs_root=True),
+    "sshd": Server("sshd", "openssh-server"),
+    "smtp-sink": Server("smtp-sink", "postfix"),
+}
+
+
+def which(program: str) -> str | None:
+    """The absolute path of `program`, looked for in sbin too, which a user's PATH often lacks."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+    return shutil.which(program, path=path)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test marked `server(name)` where that server is absent; in CI that is a failure."""
+    for marker in item.iter_markers("server"):
+        server = SERVERS[marker.args[0]]
+        missing = None
+        if which(server.program) is None:
+            missing = f"needs the program {server.program} (Debian package {server.package})"
+        elif server.needs_root and os.geteuid() != 0:
+            missing = f"needs to be root to start {server.program}"
+        if missing and os.environ.get("XPIMPORT_REQUIRE_SERVERS") == "1":
+            pytest.fail(missing, pytrace=False)
+        elif missing:
+            pytest.skip(missing)
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No store, clock, home or zone of the person who runs the tests."""
+    for name in [name for name in os.environ if name.startswith("XPIMPORT_")]:
+        if name != "XPIMPORT_REQUIRE_SERVERS":
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    for kind in ("CACHE", "CONFIG", "DATA", "STATE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind.lower()))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    with pytest.MonkeyPatch.context() as zone:
+        zone.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port of the loopback that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended: its exit code, and what it wrote to stdout and stderr, line ends as written."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """What it wrote to stdout, read as JSON."""
+        return json.loads(self.out)
+
+
+class Xp(Protocol):
+    """Runs `xpimport --db DB ARGUMENTS`, at the time `now` (ISO 8601 with an offset; else the real one)."""
+
+    def __call__(
+        self, *arguments: str | Path, now: str | None = None, db: Path | None = None, stdin: str | bytes = b""
+    ) -> Result: ...
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text
+
+
+def _stream(content: bytes = b"") -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="", write_through=True)
+
+
+def _written(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    buffer = stream.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return buffer.getvalue().decode()
+
+
+@pytest.fixture
+def xp(tmp_path: Path) -> Xp:
+    """The real program in this process; the store is `tmp_path / xpimport.db` unless `db` names another."""
+
+    def run(*arguments: str | Path, now: str | None = None, db: Path | None = None, stdin: str | bytes = b"") -> Result:
+        from xpimport.cli import main
+
+        argv = ["--db", str(db or tmp_path / "xpimport.db"), *map(str, arguments)]
+        out, err = _stream(), _stream()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "stdin", _stream(_bytes(stdin)))
+            patch.setattr(sys, "stdout", out)
+            patch.setattr(sys, "stderr", err)
+            if now is not None:
+                patch.setenv("XPIMPORT_NOW", now)
+            code = main(argv)
+        return Result(code, _written(out), _written(err))
+
+    return run
+
+
+@pytest.fixture
+def xp_process(tmp_path: Path) -> Xp:
+    """The program in a process of its own: for what only a process shows (signals, locks, start-up)."""
+
+    def run(*arguments: str | Path, now: str | None = None, db: Path | None = None, stdin: str | bytes = b"") -> Result:
+        argv = [sys.executable, "-m", "xpimport", "--db", str(db or tmp_path / "xpimport.db")]
+        done = subprocess.run(
+            [*argv, *map(str, arguments)],
+            input=_bytes(stdin),
+            capture_output=True,
+            check=False,
+            timeout=120,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(REPOSITORY),
+                **({} if now is None else {"XPIMPORT_NOW": now}),
+            },
+        )
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
