@@ -9,8 +9,8 @@ from xpimport.rules.values import ATTRIBUTE_TYPES, BUILT_IN, SQL_TYPES, valid_na
 from xpimport.store.database import Store
 
 # Columns of our own, and words that a template could not use as a name.
-RESERVED = frozenset(
-    "id created_task changed_task email_key rowid oid row key user loop self true false none and or not in is if else for".split()
+RESERVED = frozenset({"id", "created_task", "changed_task", "email_key", "rowid", "oid", "row", "key"}) | frozenset(
+    {"user", "loop", "self", "true", "false", "none", "and", "or", "not", "in", "is", "if", "else", "for"}
 )
 STRING_LIMIT = 101
 """Characters a string holds unless told otherwise (docs.xtremepush.com/docs/attributes-tags)."""

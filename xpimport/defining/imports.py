@@ -1,0 +1,203 @@
+"""Imports: the automation that a list file follows, with its schedule, campaign and send time."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from xpimport.clock import from_text, now, to_text
+from xpimport.defining.campaigns import check_name, refuse_while_armed
+from xpimport.errors import Invalid, NotFound, Refused
+from xpimport.rules.definition import MEDIA, Definition
+from xpimport.rules.schedule import next_after, parse_schedule, parse_send_time, parse_zone
+from xpimport.store.database import Store
+
+CHOICES = {
+    "identify_by": ("user_id", "email"),
+    "mode": ("upsert", "create", "update"),
+    "blank": ("keep", "clear"),
+    "take": ("newest", "oldest", "all"),
+    "same_content": ("hold", "send"),
+    "on_guard": ("fail", "hold"),
+}
+
+
+@dataclass(frozen=True)
+class Import:
+    """An import as it is kept. `schedule` and `send_at` are rules in `timezone`; `next_run_at` is an instant."""
+
+    name: str
+    definition: Definition
+    timezone: str
+    schedule: str | None = None
+    campaign: str | None = None
+    campaign_id: int | None = None
+    send_at: str | None = None
+    active: bool = True
+    next_run_at: datetime | None = None
+    id: int = 0
+    last_task: int | None = None
+    last_status: str | None = None
+    last_run_at: datetime | None = None
+
+
+def check(draft: Import) -> None:
+    """Refuse values that do not fit, each with the option it came from.
+
+    Raises:
+        Invalid: a choice, schedule, zone, send time or guard is off, or a send time stands without a campaign.
+    """
+    definition = draft.definition
+    for name, allowed in CHOICES.items():
+        value = getattr(definition, name)
+        if value not in allowed:
+            raise Invalid(f"--{name.replace('_', '-')} {value!r} is none of: {', '.join(allowed)}.")
+    for medium in definition.subscribe:
+        if medium not in MEDIA:
+            raise Invalid(f"--subscribe {medium!r} is none of: {', '.join(MEDIA)}.")
+    parse_zone(draft.timezone)
+    if draft.schedule is not None:
+        parse_schedule(draft.schedule)
+    if draft.send_at is not None:
+        if draft.campaign is None:
+            raise Invalid("--send-at without --campaign: there is nothing to send. Add --campaign NAME.")
+        parse_send_time(draft.send_at)
+    if not definition.source.strip():
+        raise Invalid("--source is empty. Name a file, like --source /data/lists/vip.csv")
+
+
+def next_run(draft: Import, after: datetime) -> datetime | None:
+    """The next scheduled instant (UTC) strictly after `after`; None without schedule or while switched off."""
+    if draft.schedule is None or not draft.active:
+        return None
+    return next_after(parse_schedule(draft.schedule), parse_zone(draft.timezone), after)
+
+
+def add(store: Store, draft: Import) -> Import:
+    """Keep a new import, active at once.
+
+    Raises:
+        Invalid: the name or a value cannot be used.
+        Refused: the name is taken.
+    """
+    name = check_name(draft.name, "an import")
+    check(draft)
+    at = now()
+    with store.writing():
+        if store.scalar("SELECT 1 FROM imports WHERE name = ? AND removed_at IS NULL", name):
+            raise Refused(f"There is an import {name!r} already. Change it with: xpimport import edit {name}")
+        store.db.execute(
+            "INSERT INTO imports (name, source, options, schedule, timezone, campaign_id, send_at, next_run_at,"
+            " created_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (name, *_values(draft), _moment(next_run(draft, at)), to_text(at), to_text(at)),
+        )
+    return get(store, name)
+
+
+def change(store: Store, draft: Import) -> Import:
+    """Keep `draft` in place of what its id held; an armed trigger keeps its instant, a schedule starts from now."""
+    check(draft)
+    at = now()
+    with store.writing():
+        # An occurrence that was already handled, perhaps before the clock was set back, does not come again.
+        handled = store.scalar("SELECT max(scheduled_for) FROM tasks WHERE import_id = ?", draft.id)
+        after = max(at, from_text(handled)) if handled else at
+        store.db.execute(
+            "UPDATE imports SET source = ?, options = ?, schedule = ?, timezone = ?, campaign_id = ?, send_at = ?,"
+            " next_run_at = ?, active = ?, changed_at = ? WHERE id = ?",
+            (*_values(draft), _moment(next_run(draft, after)), int(draft.active), to_text(at), draft.id),
+        )
+    return get(store, draft.name)
+
+
+def _values(draft: Import) -> tuple[Any, ...]:
+    definition = draft.definition
+    return (
+        definition.source,
+        definition.to_json(),
+        draft.schedule,
+        draft.timezone,
+        draft.campaign_id,
+        draft.send_at,
+    )
+
+
+def _moment(instant: datetime | None) -> str | None:
+    return None if instant is None else to_text(instant)
+
+
+_SELECT = """
+SELECT i.*, c.name AS campaign, t.id AS last_task, t.status AS last_status, t.started_at AS last_run_at
+FROM imports i LEFT JOIN campaigns c ON c.id = i.campaign_id
+LEFT JOIN tasks t ON t.id = (SELECT max(id) FROM tasks WHERE import_id = i.id AND type = 'profile_import')
+WHERE i.removed_at IS NULL
+"""
+
+
+def _import(row: Any) -> Import:
+    return Import(
+        name=row["name"],
+        definition=Definition.from_json(row["options"]),
+        timezone=row["timezone"],
+        schedule=row["schedule"],
+        campaign=row["campaign"],
+        campaign_id=row["campaign_id"],
+        send_at=row["send_at"],
+        active=bool(row["active"]),
+        next_run_at=from_text(row["next_run_at"]) if row["next_run_at"] else None,
+        id=row["id"],
+        last_task=row["last_task"],
+        last_status=row["last_status"],
+        last_run_at=from_text(row["last_run_at"]) if row["last_run_at"] else None,
+    )
+
+
+def get(store: Store, name: str) -> Import:
+    """The import of that name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = store.one(_SELECT + " AND i.name = ?", name)
+    if row is None:
+        raise NotFound(f"There is no import {name!r}. See: xpimport import list")
+    return _import(row)
+
+
+def everything(store: Store) -> list[Import]:
+    """All imports, newest first."""
+    return [_import(row) for row in store.all(_SELECT + " ORDER BY i.id DESC")]
+
+
+def set_active(store: Store, name: str, *, active: bool) -> tuple[Import, bool]:
+    """Switch an import's schedule on or off; returns it, and whether that changed anything.
+
+    Switching on never catches up with what was missed meanwhile.
+    """
+    found = get(store, name)
+    if found.active == active:
+        return found, False
+    return change(store, Import(**{**vars(found), "active": active})), True
+
+
+def remove(store: Store, name: str) -> None:
+    """Take an import out of use; its tasks stay in the history.
+
+    Raises:
+        NotFound: there is none.
+        Refused: it is running, or a trigger of it is armed.
+    """
+    found = get(store, name)
+    with store.writing():
+        running = store.scalar("SELECT id FROM tasks WHERE import_id = ? AND status = 'running'", found.id)
+        if running is not None:
+            raise Refused(f"Task {running} of import {name!r} is running. Remove it when that is done.")
+        refuse_while_armed(store, "import_id", found.id, f"import {name!r}")
+        at = to_text(now())
+        store.db.execute("UPDATE imports SET removed_at = ?, next_run_at = NULL WHERE id = ?", (at, found.id))
+        store.db.execute(
+            "UPDATE tasks SET status = 'failed', finished_at = ?, wake_at = NULL, error_code = 'cancelled',"
+            " error_message = 'The import was removed.' WHERE import_id = ? AND status = 'waiting_for_file'",
+            (at, found.id),
+        )
+
+
