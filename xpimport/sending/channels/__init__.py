@@ -1,0 +1,104 @@
+"""The ways out: one module a kind of channel, all with the same three steps (open, connect, send)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, Protocol
+
+from xpimport.errors import Invalid, Unreachable
+
+# kind -> "module:function"; the function takes the settings and the directory and gives the channel.
+KINDS = {
+    "outbox": "xpimport.sending.channels.outbox:open_outbox",
+    "smtp": "xpimport.sending.channels.smtp:open_smtp",
+}
+
+
+class AuthRefused(Unreachable):
+    """The server was reached but did not accept the name and password; nobody's message was tried."""
+
+    code = "auth_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message for one recipient, ready to hand over.
+
+    Attributes:
+        key: idempotency key, the same on every attempt; letters, digits and `. _ = @ + -` only.
+        to: the recipient of the envelope.
+        sender: the sender of the envelope.
+        body: what is handed over; for email RFC 5322 bytes with CRLF line ends.
+        smtputf8: only a server with SMTPUTF8 can take it.
+    """
+
+    key: str
+    to: str
+    sender: str
+    body: bytes = field(repr=False)
+    smtputf8: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one message.
+
+    Attributes:
+        state: `accepted` by the server; `failed` for good; `uncertain`, it may have been accepted;
+            `retry`, provably not accepted and worth another attempt.
+        reason: a short machine-readable word; empty when accepted.
+        detail: the server's words, or the system's.
+        connection_lost: the session has no connection any more; back off before the next.
+    """
+
+    state: Literal["accepted", "failed", "uncertain", "retry"]
+    reason: str
+    detail: str = ""
+    connection_lost: bool = False
+
+
+ACCEPTED = Outcome("accepted", "")
+
+
+class Session(Protocol):
+    """An open connection, used by one thread at a time."""
+
+    def send(self, message: Outgoing) -> Outcome:
+        """Hand over one message; every failure of the message or the connection is an `Outcome`."""
+
+    def close(self) -> None:
+        """End the connection; never raises, and may be called twice."""
+
+
+class Channel(Protocol):
+    """A way out with its settings; may be used by several threads."""
+
+    medium: str
+
+    def connect(self) -> Session:
+        """Open a connection.
+
+        Raises:
+            Unreachable: no connection can be made now.
+            AuthRefused: the server does not accept the name and password.
+            Invalid: a secret that the settings refer to cannot be had.
+        """
+
+
+def open_channel(kind: str, settings: Mapping[str, str], directory: Path) -> Channel:
+    """The channel of a kind in `KINDS`; connects to nothing yet.
+
+    Args:
+        kind: a key of `KINDS`.
+        settings: all settings of the store; each kind reads its own.
+        directory: where this kind may keep files; it is made when first needed.
+
+    Raises:
+        Invalid: an unknown kind, or a missing or bad setting.
+    """
+    if kind not in KINDS:
+        raise Invalid(f"There is no channel {kind!r}. Choose from: {', '.join(sorted(KINDS))}.")
+    module, _, name = KINDS[kind].partition(":")
+    opened: Callable[[Mapping[str, str], Path], Channel] = getattr(import_module(module), name)
+    return opened(settings, directory)

@@ -1,0 +1,153 @@
+"""Handing over messages on a connection, and what each reply means for a message."""
+
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from xpimport.errors import Invalid, Unreachable
+from xpimport.sending.channels import ACCEPTED, Outcome, Outgoing
+from xpimport.sending.channels.smtp_wire import Lost, PerhapsSent, Reply, Wire, stuffed
+
+if TYPE_CHECKING:
+    from xpimport.sending.channels.smtp_server import Smtp
+
+_UNSAFE_PATH = re.compile("[\x00-\x20\x7f<>]")
+_CLOSING = 421
+_NEEDS_AUTH = 530
+_GO_AHEAD = 354
+
+
+class SmtpSession:
+    """One connection; connects anew by itself after `per_connection` messages and after a loss."""
+
+    def __init__(self, server: "Smtp", wire: Wire, extensions: frozenset[str]) -> None:
+        """Take over a connection that `Smtp.dial` opened."""
+        self._server = server
+        self._wire: Wire | None = wire
+        self._extensions = extensions
+        self._handled = 0
+
+    def send(self, message: Outgoing) -> Outcome:
+        """Hand over one message; never raises for what the server or the network does."""
+        try:
+            wire = self._ready()
+        except (Unreachable, Invalid) as error:
+            return Outcome("retry", error.code, error.message, connection_lost=True)
+        self._handled += 1
+        try:
+            outcome = self._refused_before(wire, message) or self._hand_over(wire, message)
+        except PerhapsSent as lost:
+            outcome = Outcome("uncertain", "no_reply_after_data", str(lost), connection_lost=True)
+        except Lost as lost:
+            outcome = Outcome("retry", "connection_lost", str(lost), connection_lost=True)
+        if outcome.connection_lost:
+            self._drop()
+        return outcome
+
+    def close(self) -> None:
+        """Say QUIT and hang up; a server that does not answer is no failure any more."""
+        if self._wire is not None:
+            with suppress(Lost):
+                self._wire.put(b"QUIT\r\n", 1)
+                self._wire.reply(1)
+            self._drop()
+
+    def _ready(self) -> Wire:
+        if self._handled >= self._server.per_connection:
+            self.close()
+        if self._wire is None:
+            self._wire, self._extensions = self._server.dial()
+            self._handled = 0
+        return self._wire
+
+    def _drop(self) -> None:
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
+
+    def _refused_before(self, wire: Wire, message: Outgoing) -> Outcome | None:
+        """The outcome of a message that does not get as far as its body; None when the body may go."""
+        if _UNSAFE_PATH.search(message.to) or _UNSAFE_PATH.search(message.sender):
+            return Outcome("failed", "invalid_address", "an address with a space, a bracket or a control character")
+        wide = message.smtputf8 or not (message.to.isascii() and message.sender.isascii())
+        if wide and "SMTPUTF8" not in self._extensions:
+            return Outcome("failed", "smtputf8_unsupported", "the server takes ASCII addresses only")
+        options = " BODY=8BITMIME SMTPUTF8" if wide else ""
+        commands = (f"MAIL FROM:<{message.sender}>{options}\r\n", f"RCPT TO:<{message.to}>\r\n", "DATA\r\n")
+        refusal, going = self._offer(wire, commands)
+        if refusal is not None and not refusal.connection_lost:
+            self._clear(wire, going)
+        return refusal
+
+    def _offer(self, wire: Wire, commands: tuple[str, str, str]) -> tuple[Outcome | None, bool]:
+        """Send MAIL, RCPT and DATA: the first refusal, if any, and whether the server waits for a body."""
+        seconds = self._server.timeouts.command
+        pipelining = "PIPELINING" in self._extensions
+        if pipelining:
+            wire.put("".join(commands).encode(), seconds)
+        refusal: Outcome | None = None
+        going = False
+        for command in commands:
+            if not pipelining:
+                wire.put(command.encode(), seconds)
+            reply = wire.reply(seconds)
+            going = command == "DATA\r\n" and reply.code == _GO_AHEAD
+            if refusal is None and not going and reply.code // 100 != 2:
+                refusal = _refusal(reply)
+            elif command == "DATA\r\n" and refusal is None and not going:
+                raise Lost(f"out of step: {reply.said} to DATA")
+            if refusal is not None and (refusal.connection_lost or not pipelining):
+                break
+        if going and wire.has_unread:
+            # A reply that nobody asked for would be taken for the one to the message.
+            raise Lost("out of step: more replies than commands")
+        return refusal, going
+
+    def _clear(self, wire: Wire, going: bool) -> None:
+        """Ready for the next message on the same connection; one that is lost here has had its outcome."""
+        seconds = self._server.timeouts.command
+        try:
+            if going:  # RFC 2920: DATA was accepted although nobody is to get it
+                wire.put(b".\r\n", seconds)
+                wire.reply(seconds)
+            wire.put(b"RSET\r\n", seconds)
+            if wire.reply(seconds).code != 250:
+                self._drop()
+        except Lost:
+            self._drop()
+
+    def _hand_over(self, wire: Wire, message: Outgoing) -> Outcome:
+        try:
+            wire.put_message(stuffed(message.body), self._server.timeouts.command)
+        except PerhapsSent:
+            raise
+        except Lost:
+            early = wire.early_reply()
+            if early is None or early.code // 100 not in (4, 5):
+                raise
+            refusal = _refusal(early)
+            return Outcome(refusal.state, refusal.reason, refusal.detail, connection_lost=True)
+        try:
+            reply = wire.reply(self._server.timeouts.dot)
+        except Lost as lost:
+            raise PerhapsSent(str(lost)) from None
+        if reply.code // 100 == 2:
+            return ACCEPTED
+        if reply.code // 100 in (4, 5):
+            return _refusal(reply)
+        raise PerhapsSent(f"out of step: {reply.said} to the message")
+
+
+def _refusal(reply: Reply) -> Outcome:
+    """What a reply that is no success means.
+
+    Raises:
+        Lost: it is neither a temporary nor a permanent refusal.
+    """
+    if reply.code == _NEEDS_AUTH:  # a matter of the settings, not of this recipient
+        return Outcome("retry", "authentication_required", reply.said, connection_lost=True)
+    if reply.code // 100 == 4:
+        return Outcome("retry", "temporary_refusal", reply.said, connection_lost=reply.code == _CLOSING)
+    if reply.code // 100 == 5:
+        return Outcome("failed", "rejected_by_server", reply.said)
+    raise Lost(f"out of step: {reply.said}")
