@@ -1,0 +1,80 @@
+#!/bin/sh
+# Make an environment, install what the tests need, and run all checks. With arguments only pytest runs, with them:
+#   sh tests/run.sh tests/rules -k schedule
+# In CI (CI=true) a test that is skipped because its server is absent is a failure.
+set -eu
+cd -- "$(dirname -- "$0")/.."
+
+say() {
+    echo "tests/run.sh: $*" >&2
+}
+
+python=
+for candidate in python3 python3.14 python3.13 python3.12 python3.11 python; do
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        python=$candidate
+        break
+    fi
+done
+if [ -z "$python" ]; then
+    say "Python 3.11 or newer was not found on PATH"
+    exit 1
+fi
+
+missing_packages() {
+    command -v cron >/dev/null && command -v crontab >/dev/null || echo cron
+    command -v sshd >/dev/null || echo openssh-server
+    command -v smtp-sink >/dev/null || echo postfix
+    command -v sqlite3 >/dev/null || echo sqlite3
+    # Debian's Python comes without what makes an environment.
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+}
+
+install_packages() {
+    # The servers are started by the tests that need them, each on its own port.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+        trap 'rm -f "$policy"' EXIT
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    log=$(mktemp)
+    # shellcheck disable=SC2086 # one word a package
+    if ! { apt-get -qq update && apt-get -qq install -y --no-install-recommends $1; } </dev/null >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        say "apt-get did not work"
+    fi
+    rm -f "$log"
+}
+
+PATH=$PATH:/usr/sbin:/sbin
+missing=$(missing_packages | tr '\n' ' ')
+if [ -n "$missing" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "installing by apt-get: $missing"
+    install_packages "$missing"
+    missing=$(missing_packages | tr '\n' ' ')
+fi
+if [ -n "$missing" ]; then
+    say "missing, so the tests that need them are skipped: $missing"
+fi
+
+environment=$PWD/.venv-test
+if ! "$environment/bin/python" -c 'import pip' 2>/dev/null; then
+    say "making an environment in .venv-test"
+    "$python" -m venv --clear "$environment"
+fi
+"$environment/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+PATH=$environment/bin:$PATH
+export PATH
+
+if [ "${CI:-}" = true ]; then
+    export XPIMPORT_REQUIRE_SERVERS=1
+fi
+if [ $# -gt 0 ]; then
+    exec pytest "$@"
+fi
+ruff check
+ruff format --check
+mypy
+exec pytest
