@@ -144,6 +144,7 @@ CREATE TABLE tasks (
     files TEXT NOT NULL DEFAULT '[]',
     content_hash TEXT,
     look TEXT,
+    guard TEXT,
     wait_until TEXT,
     header TEXT,
     ignored_columns TEXT NOT NULL DEFAULT '[]',
@@ -176,7 +177,7 @@ CREATE INDEX tasks_open ON tasks (status) WHERE status IN ('running', 'waiting_f
 CREATE TABLE rejections (
     task_id INTEGER NOT NULL REFERENCES tasks (id),
     row INTEGER NOT NULL,
-    column TEXT,
+    "column" TEXT,
     value TEXT,
     reason TEXT NOT NULL,
     cells TEXT NOT NULL,
@@ -207,6 +208,7 @@ CREATE TABLE triggers (
     decided_at TEXT,
     finished_at TEXT,
     generation INTEGER NOT NULL DEFAULT 0,
+    problem TEXT,
     owner TEXT,
     heartbeat TEXT,
     wake_at TEXT
@@ -222,7 +224,7 @@ CREATE TABLE trigger_moves (
     from_state TEXT,
     to_state TEXT NOT NULL,
     reason TEXT,
-    by TEXT NOT NULL
+    "by" TEXT NOT NULL
 ) STRICT;
 CREATE INDEX trigger_moves_by_trigger ON trigger_moves (trigger_id, id);
 
