@@ -24,6 +24,12 @@ class NotPersonalised(Exception):
         self.detail = detail
 
 
+class Person(dict[str, object]):
+    """What `user` is in a template: the values that one person has."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """One person's content: a subject of one line, the plain text, and HTML where the campaign has it."""
@@ -57,7 +63,7 @@ class Templates:
         }
         variables: dict[str, Any] = {**self.subject.globals, **values}
         if self.has_user:
-            variables["user"] = values
+            variables["user"] = Person(values)
         subject = _CONTROL.sub(" ", self._part("subject", self.subject, variables)).strip()
         html = self._part("html", self.html, variables) if self.html else None
         text = self._part("text", self.text, variables) if self.text else to_plain_text(html or "")

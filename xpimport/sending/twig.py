@@ -16,6 +16,7 @@ from jinja2.exceptions import SecurityError  # noqa: TID253
 from jinja2.runtime import Context, Undefined  # noqa: TID253
 from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: TID253
 
+from xpimport.sending.render import Person
 from xpimport.sending.twig_filters import FILTERS, MAX_LENGTH, TooLarge, check_length, is_empty
 
 MAX_RANGE = 10_000
@@ -128,7 +129,9 @@ class Environment(ImmutableSandboxedEnvironment):
         return "".join(map(str, texts))
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """`obj.attribute`: a key before a method, since an attribute of a person may be called `items`."""
+        """`obj.attribute`: a key before a method; a person has no methods, but may have an attribute `items`."""
+        if isinstance(obj, Person):
+            return obj[attribute] if attribute in obj else self.undefined(name=attribute)
         if isinstance(obj, dict) and attribute in obj:
             return obj[attribute]
         return super().getattr(obj, attribute)

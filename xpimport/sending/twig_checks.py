@@ -28,7 +28,6 @@ _TWIG_ONLY = tuple(
         (r"\bstarts\s+with\b", "starts with", "a.startswith(b)"),
         (r"\bends\s+with\b", "ends with", "a.endswith(b)"),
         (r"\bmatches\b", "matches", "==, in, a.startswith(b) or a.endswith(b); there are no regular expressions"),
-        (r"\bsame\s+as\b", "same as", "=="),
     )
 )
 _TAG = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.DOTALL)

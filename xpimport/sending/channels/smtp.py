@@ -67,6 +67,7 @@ def _parse_url(url: str) -> tuple[str, str, int, str]:
     try:
         parts = urlsplit(url)
         port = parts.port
+        (parts.hostname or "").encode("idna")  # as connecting will
     except ValueError:
         raise wrong from None
     options = dict(parse_qsl(parts.query, keep_blank_values=True))

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xpimport.errors import Invalid, Unreachable
@@ -28,7 +29,10 @@ class SmtpSession:
         self._handled = 0
 
     def send(self, message: Outgoing) -> Outcome:
-        """Hand over one message; never raises for what the server or the network does."""
+        """Hand over one message; never raises for what the server or the network does.
+
+        Interrupted by a signal it hangs up at once, so that a half-sent message cannot be completed.
+        """
         try:
             wire = self._ready()
         except (Unreachable, Invalid) as error:
@@ -40,6 +44,9 @@ class SmtpSession:
             outcome = Outcome("uncertain", "no_reply_after_data", str(lost), connection_lost=True)
         except Lost as lost:
             outcome = Outcome("retry", "connection_lost", str(lost), connection_lost=True)
+        except BaseException:
+            self._drop()
+            raise
         if outcome.connection_lost:
             self._drop()
         return outcome
@@ -90,7 +97,12 @@ class SmtpSession:
         for command in commands:
             if not pipelining:
                 wire.put(command.encode(), seconds)
-            reply = wire.reply(seconds)
+            try:
+                reply = wire.reply(seconds)
+            except Lost:
+                if refusal is None:
+                    raise
+                return replace(refusal, connection_lost=True), False
             going = command == "DATA\r\n" and reply.code == _GO_AHEAD
             if refusal is None and not going and reply.code // 100 != 2:
                 refusal = _refusal(reply)
@@ -125,8 +137,7 @@ class SmtpSession:
             early = wire.early_reply()
             if early is None or early.code // 100 not in (4, 5):
                 raise
-            refusal = _refusal(early)
-            return Outcome(refusal.state, refusal.reason, refusal.detail, connection_lost=True)
+            return replace(_refusal(early), connection_lost=True)
         try:
             reply = wire.reply(self._server.timeouts.dot)
         except Lost as lost:

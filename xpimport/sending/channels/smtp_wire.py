@@ -97,13 +97,12 @@ class Wire:
         """Send; an error means that the last of `octets` has not left, except under TLS.
 
         Raises:
-            Lost: the connection broke, or took longer than `timeout`.
+            Lost: the connection broke, or took nothing for `timeout`.
         """
-        deadline = time.monotonic() + timeout
         rest = memoryview(octets)
         try:
+            self._socket.settimeout(timeout)
             while rest:
-                self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
                 rest = rest[self._socket.send(rest) :]
         except OSError as error:
             raise Lost(_reason(error)) from None

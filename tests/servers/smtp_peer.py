@@ -1,0 +1,206 @@
+"""A scripted SMTP server for what smtp-sink cannot do: log-ins, TLS, odd replies, hanging up at a chosen byte."""
+
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+HANG = "hang"
+DROP = "drop"
+
+
+@dataclass
+class Script:
+    """What the peer does. Replies are lines without their end; `HANG` waits, `DROP` hangs up."""
+
+    extensions: tuple[str, ...] = ("PIPELINING", "8BITMIME", "SMTPUTF8")
+    greeting: str = "220 peer ESMTP"
+    mail: str = "250 2.1.0 Ok"
+    rcpt: str = "250 2.1.5 Ok"
+    data: str = "354 go on"
+    dot: str = "250 2.0.0 queued"
+    auth: str = "235 2.7.0 welcome"
+    quit: str = "221 bye"
+    drop_in_data: int | None = None
+    """Hang up after this many bytes of a message."""
+    closing_after: int | None = None
+    """Answer 421 to the MAIL after this many messages, on each connection."""
+    tls: ssl.SSLContext | None = None
+    implicit_tls: bool = False
+    after_starttls: bytes = b""
+    """Sent in the clear right behind the reply to STARTTLS."""
+
+
+@dataclass
+class Peer:
+    """A running peer, and what it saw."""
+
+    script: Script
+    port: int = 0
+    connections: int = 0
+    commands: list[str] = field(default_factory=list, repr=False)
+    messages: list[bytes] = field(default_factory=list)
+    recipients: list[str] = field(default_factory=list)
+    sockets: list[socket.socket] = field(default_factory=list, repr=False)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def serve(self, connection: socket.socket) -> None:
+        self.connections += 1
+        with suppress(OSError, ValueError), connection:
+            if self.script.implicit_tls and self.script.tls:
+                connection = self.script.tls.wrap_socket(connection, server_side=True)
+            with connection:
+                self.sockets.append(connection)
+                _Conversation(self, connection).run()
+
+
+class _HangUp(Exception):
+    pass
+
+
+class _Conversation:
+    def __init__(self, peer: Peer, connection: socket.socket) -> None:
+        self.peer = peer
+        self.script = peer.script
+        self.connection = connection
+        self.file: BinaryIO = connection.makefile("rb")
+        self.accepted = 0
+
+    def run(self) -> None:
+        try:
+            self.say(self.script.greeting)
+            while line := self.file.readline():
+                command = line.decode("utf-8").rstrip("\r\n")
+                self.peer.commands.append(command)
+                self.answer(command.split(":")[0].split(" ")[0].upper(), command)
+        except (_HangUp, OSError):
+            pass
+        finally:
+            self.file.close()
+            self.connection.close()
+
+    def say(self, reply: str) -> None:
+        if reply == HANG:
+            self.peer.stopped.wait(60)
+            raise _HangUp
+        if reply == DROP:
+            raise _HangUp
+        self.connection.sendall(reply.encode() + b"\r\n")
+        if reply.startswith("421"):
+            raise _HangUp
+
+    def answer(self, verb: str, command: str) -> None:
+        match verb:
+            case "EHLO" | "HELO":
+                lines = ["peer", *self.script.extensions]
+                self.say("\r\n".join(f"250{'-' if n < len(lines) else ' '}{x}" for n, x in enumerate(lines, 1)))
+            case "STARTTLS":
+                self.start_tls()
+            case "AUTH":
+                self.log_in(command)
+            case "MAIL":
+                full = self.script.closing_after is not None and self.accepted >= self.script.closing_after
+                self.say("421 4.3.2 closing" if full else self.script.mail)
+            case "RCPT":
+                self.peer.recipients.append(command.partition("<")[2].rstrip(">"))
+                self.say(self.script.rcpt)
+            case "DATA":
+                self.say(self.script.data)
+                if self.script.data.startswith("354"):
+                    self.take_message()
+            case "QUIT":
+                self.say(self.script.quit)
+                raise _HangUp
+            case _:
+                self.say("250 2.0.0 Ok")
+
+    def start_tls(self) -> None:
+        assert self.script.tls
+        self.connection.sendall(b"220 2.0.0 Ready\r\n" + self.script.after_starttls)
+        self.file.close()
+        self.connection = self.script.tls.wrap_socket(self.connection, server_side=True)
+        self.peer.sockets.append(self.connection)
+        self.file = self.connection.makefile("rb")
+
+    def log_in(self, command: str) -> None:
+        if command == "AUTH LOGIN":
+            for prompt in ("334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"):
+                self.say(prompt)
+                self.peer.commands.append(self.file.readline().decode().strip())
+        self.say(self.script.auth)
+
+    def take_message(self) -> None:
+        if self.script.drop_in_data is not None:
+            self.file.read(self.script.drop_in_data)
+            raise _HangUp
+        body = bytearray()
+        while True:
+            line = self.file.readline()
+            if not line:
+                raise _HangUp
+            if line == b".\r\n":
+                break
+            body += line[1:] if line.startswith(b".") else line
+        self.peer.messages.append(bytes(body))
+        self.accepted += 1
+        self.say(self.script.dot)
+
+
+@contextmanager
+def smtp_peer(script: Script | None = None) -> Iterator[Peer]:
+    """Run a peer on a free port of 127.0.0.1 for the length of the block."""
+    peer = Peer(script or Script())
+    listener = socket.create_server(("127.0.0.1", 0))
+    peer.port = listener.getsockname()[1]
+    threads: list[threading.Thread] = []
+
+    def accept() -> None:
+        while not peer.stopped.is_set():
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            if peer.stopped.is_set():
+                connection.close()
+                return
+            thread = threading.Thread(target=peer.serve, args=(connection,))
+            thread.start()
+            threads.append(thread)
+
+    acceptor = threading.Thread(target=accept)
+    acceptor.start()
+    try:
+        yield peer
+    finally:
+        peer.stopped.set()
+        with suppress(OSError), socket.create_connection(("127.0.0.1", peer.port), timeout=5):
+            pass
+        listener.close()
+        acceptor.join(10)
+        for connection in peer.sockets:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join(10)
+
+
+def certificate(directory: Path, name: str) -> tuple[Path, ssl.SSLContext]:
+    """A self-signed certificate for the DNS name or address `name`: its file, and a server's context with it."""
+    openssl = shutil.which("openssl")
+    assert openssl, "needs the program openssl"
+    directory.mkdir(parents=True, exist_ok=True)
+    cert, key = directory / "cert.pem", directory / "key.pem"
+    kind = "IP" if name.replace(".", "").isdigit() else "DNS"
+    key_kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    names = ("-subj", f"/CN={name}", "-addext", f"subjectAltName={kind}:{name}")
+    command = [openssl, "req", "-x509", *key_kind, "-days", "2", *names, "-keyout", key, "-out", cert]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return cert, context
