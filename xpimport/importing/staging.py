@@ -16,11 +16,9 @@ from xpimport.importing.formats import Batch, FormatOptions, Malformed
 from xpimport.importing.formats.csv import open_csv
 from xpimport.importing.sources import SourceFile
 from xpimport.rules.definition import Definition, choose_columns
+from xpimport.rules.rows import FILE_STEP
 from xpimport.rules.values import check_column
 from xpimport.store.driver import sqlite3
-
-FILE_STEP = 1 << 40
-"""A row is known by its line, plus this for each file before it, so that many files keep one order."""
 
 Progress = Callable[[int, int, int], None]
 """Called with rows read, bytes read and bytes in all."""
@@ -46,16 +44,6 @@ class Staged:
     header: list[str]
     ignored: list[str]
     attributes: list[str]
-
-
-def line_of(row: int) -> int:
-    """The physical line (the header is line 1) of a row number."""
-    return row % FILE_STEP
-
-
-def file_of(row: int) -> int:
-    """Which file of the task, counted from 0, a row number stands in."""
-    return row // FILE_STEP
 
 
 def fingerprint(files: Sequence[SourceFile]) -> list[str]:

@@ -1,0 +1,84 @@
+"""The table of commands; each is loaded when it is asked for, so that none pays for the others."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import typer.core
+import typer.main
+
+# command -> "module:attribute": a Typer for a group, a function for a single command.
+COMMANDS = {
+    "init": "store:init",
+    "demo": "demo:demo",
+    "settings": "store:settings_app",
+    "attribute": "store:attribute_app",
+    "campaign": "campaign:app",
+    "import": "imports:app",
+    "run-now": "running:run_now",
+    "tick": "running:tick",
+    "stop-trigger": "running:stop_trigger",
+    "release-trigger": "running:release_trigger",
+    "task": "task:app",
+    "report": "report:report",
+    "plan": "report:plan",
+    "profile": "profile:app",
+    "crontab": "crontab:app",
+}
+
+
+class _Commands(typer.core.TyperGroup):
+    """Looks its commands up in the table."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """The names, in the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        """Load one command; None where there is no such name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(f"xpimport.cli.{module}"), attribute)
+        if not isinstance(found, typer.Typer):
+            function, found = found, typer.Typer(add_completion=False, context_settings=HELP)
+            found.command(cmd_name, epilog=getattr(function, "example", None))(function)
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        return command
+
+
+HELP = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    cls=_Commands,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings=HELP,
+    no_args_is_help=True,
+    epilog="Start with: xpimport demo",
+)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001
+    if wanted:
+        from xpimport import __version__
+        from xpimport.cli import screen
+
+        screen.out(f"xpimport {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    db: Annotated[Path | None, typer.Option("--db", help="The store; else XPIMPORT_DB, else the data directory.")] = None,
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Import a list of people from a file and send one campaign to exactly those people."""
+    from xpimport.store.location import default_path
+
+    ctx.obj = (db if db is not None else Path(default_path())).expanduser().absolute()

@@ -1,0 +1,209 @@
+"""campaign: what is sent."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from xpimport.cli import screen
+from xpimport.cli.options import Csv, Json, Nl, Yes, form, group, store_of
+from xpimport.defining import campaigns
+from xpimport.defining.campaigns import Campaign
+from xpimport.errors import Failed, Unreachable
+from xpimport.flow import defining
+from xpimport.reporting.people import find_profile
+
+app = group("What is sent, over which channel, and who may not get it.")
+
+Name = Annotated[str, typer.Argument(help="The campaign.")]
+Channel = Annotated[str | None, typer.Option("--channel", help="outbox (a Maildir beside the store) or smtp.")]
+Medium = Annotated[str | None, typer.Option("--medium", help="email or sms; outbox and smtp are email.")]
+Subject = Annotated[str | None, typer.Option("--subject", help="The subject line, a template.")]
+TextFile = Annotated[Path | None, typer.Option("--text", help="A file with the plain text, a template.")]
+HtmlFile = Annotated[Path | None, typer.Option("--html", help="A file with the HTML, a template.")]
+Sender = Annotated[str | None, typer.Option("--from", help="The From address.")]
+
+
+@app.command("add", epilog="Example: xpimport campaign add welcome --channel outbox --subject 'Hello' --text hello.txt")
+def add(
+    ctx: typer.Context,
+    name: Name,
+    channel: Channel = None,
+    medium: Medium = None,
+    subject: Subject = None,
+    text: TextFile = None,
+    html: HtmlFile = None,
+    sender: Sender = None,
+    ignore_subscription: Annotated[
+        bool, typer.Option("--ignore-subscription", help="A service message: opt-outs do not count.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="A missing value fails the message.")] = False,
+) -> None:
+    """Add a campaign. Its files are copied now; `campaign edit` takes them in anew."""
+    chosen = channel or "outbox"
+    draft = Campaign(
+        name=name,
+        channel=chosen,
+        medium=campaigns.medium_of(chosen, medium),
+        subject=subject or "",
+        text=campaigns.read_content(text),
+        html=campaigns.read_content(html),
+        sender=sender,
+        ignore_subscription=ignore_subscription,
+        strict=strict,
+    )
+    with store_of(ctx) as store:
+        kept = defining.keep_campaign(store, draft)
+    screen.say(f"Added the campaign {kept.name} ({kept.channel}), live.")
+    screen.say(f"Look at it: xpimport campaign preview {kept.name} --profile ID")
+
+
+@app.command("edit", epilog="Example: xpimport campaign edit welcome --subject 'Hello again'")
+def edit(
+    ctx: typer.Context,
+    name: Name,
+    channel: Channel = None,
+    medium: Medium = None,
+    subject: Subject = None,
+    text: TextFile = None,
+    html: HtmlFile = None,
+    sender: Sender = None,
+    ignore_subscription: Annotated[
+        bool | None, typer.Option("--ignore-subscription/--no-ignore-subscription", help="Whether opt-outs count.")
+    ] = None,
+    strict: Annotated[bool | None, typer.Option("--strict/--no-strict", help="A missing value fails the message.")] = None,
+) -> None:
+    """Change a campaign. A trigger that is armed sends the new content."""
+    with store_of(ctx) as store:
+        found = campaigns.get(store, name)
+        changes: dict[str, Any] = {
+            "channel": channel,
+            "subject": subject,
+            "text": campaigns.read_content(text),
+            "html": campaigns.read_content(html),
+            "sender": sender,
+            "ignore_subscription": ignore_subscription,
+            "strict": strict,
+        }
+        draft = replace(found, **{key: value for key, value in changes.items() if value is not None})
+        draft = replace(draft, medium=campaigns.medium_of(draft.channel, medium))
+        defining.keep_campaign(store, draft)
+    screen.say(f"Changed the campaign {name}.")
+
+
+@app.command("list", epilog="Example: xpimport campaign list --json")
+def list_(ctx: typer.Context, json: Json = False, csv: Csv = False, nl: Nl = False) -> None:
+    """Show all campaigns, newest first."""
+    with store_of(ctx) as store:
+        rows = [_shown(found) for found in campaigns.everything(store)]
+    columns = {"name": "campaign", "channel": "channel", "subject": "subject", "live": "live"}
+    screen.listing(rows, columns, form(json=json, csv=csv, nl=nl), "No campaigns yet. Add one: xpimport campaign add --help")
+
+
+def _shown(found: Campaign) -> dict[str, Any]:
+    shown = {key: value for key, value in vars(found).items() if key != "id"}
+    return {"name": shown.pop("name"), **shown}
+
+
+@app.command("show", epilog="Example: xpimport campaign show welcome")
+def show(ctx: typer.Context, name: Name, json: Json = False) -> None:
+    """Show one campaign with its content."""
+    with store_of(ctx) as store:
+        found = campaigns.get(store, name)
+    if json:
+        screen.json_out(_shown(found))
+        return
+    screen.pairs(
+        [
+            ("Campaign", found.name),
+            ("Live", found.live),
+            ("Channel", f"{found.channel} ({found.medium})"),
+            ("From", found.sender),
+            ("Subject", found.subject),
+            ("Ignores opt-outs", found.ignore_subscription or None),
+            ("Strict", found.strict or None),
+            ("Changed", screen.moment(found.changed_at)),
+        ]
+    )
+    for title, content in (("Text", found.text), ("HTML", found.html)):
+        if content:
+            screen.out(f"\n{title}:")
+            for line in content.splitlines():
+                screen.out("  " + screen.visible(line))
+
+
+@app.command("pause", epilog="Example: xpimport campaign pause welcome")
+def pause(ctx: typer.Context, name: Name) -> None:
+    """Take a campaign off the air: whoever would get it is excluded as not_live."""
+    with store_of(ctx) as store:
+        changed = campaigns.set_live(store, name, live=False)
+    screen.say(f"{name} {'is paused' if changed else 'was paused already'}. Undo: xpimport campaign resume {name}")
+
+
+@app.command("resume", epilog="Example: xpimport campaign resume welcome")
+def resume(ctx: typer.Context, name: Name) -> None:
+    """Put a paused campaign on the air again."""
+    with store_of(ctx) as store:
+        changed = campaigns.set_live(store, name, live=True)
+    screen.say(f"{name} {'is live' if changed else 'was live already'}. Undo: xpimport campaign pause {name}")
+
+
+@app.command("remove", epilog="Example: xpimport campaign remove welcome --yes")
+def remove(ctx: typer.Context, name: Name, yes: Yes = False) -> None:
+    """Take a campaign out of use; what it sent stays in the history."""
+    with store_of(ctx) as store:
+        campaigns.get(store, name)
+        if not screen.confirm(f"Remove the campaign {name}?", yes=yes):
+            screen.say("Left alone.")
+            return
+        campaigns.remove(store, name)
+    screen.say(f"Removed the campaign {name}.")
+
+
+@app.command("preview", epilog="Example: xpimport campaign preview welcome --profile u-1001")
+def preview(
+    ctx: typer.Context,
+    name: Name,
+    profile: Annotated[str, typer.Option("--profile", help="Whose message: a user_id or an email address.")],
+    html: Annotated[Path | None, typer.Option("--html", help="Write the HTML part to this file.")] = None,
+) -> None:
+    """Show a message as one profile would get it; nothing is sent."""
+    with store_of(ctx) as store:
+        campaigns.get(store, name)
+        made = defining.preview(store, name, find_profile(store, profile))
+    headers = made.message.body.partition(b"\r\n\r\n")[0].decode("ascii", "replace")
+    wanted = ("From:", "To:")
+    for line in headers.split("\r\n"):
+        if line.startswith(wanted):
+            screen.out(line)
+    screen.out(f"Subject: {screen.visible(made.rendered.subject)}\n")
+    for line in made.rendered.text.splitlines():
+        screen.out(screen.visible(line))
+    if html is None:
+        return
+    if made.rendered.html is None:
+        raise Failed(f"The campaign {name} has no HTML part.")
+    if str(html) == "-":
+        sys.stdout.write(made.rendered.html)
+    else:
+        html.write_text(made.rendered.html, encoding="utf-8")
+        screen.say(f"Wrote the HTML part to {html}.")
+
+
+@app.command("test", epilog="Example: xpimport campaign test welcome --to me@example.com")
+def test(
+    ctx: typer.Context,
+    name: Name,
+    to: Annotated[str, typer.Option("--to", help="The one address that gets it.")],
+) -> None:
+    """Send a campaign to one address, filled in with the newest profile; no report counts it."""
+    with store_of(ctx) as store:
+        outcome = defining.send_test(store, name, to)
+    if outcome.state == "accepted":
+        screen.say(f"Handed over one test message for {to}.")
+    elif outcome.connection_lost:
+        raise Unreachable(f"The connection was lost: {outcome.detail or outcome.reason}.")
+    else:
+        raise Failed(f"The test message was not accepted: {outcome.detail or outcome.reason}.")

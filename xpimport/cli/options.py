@@ -1,0 +1,57 @@
+"""Options that many commands share, and opening the store that they name."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from xpimport.cli.app import HELP
+from xpimport.errors import Invalid
+from xpimport.store.database import Store, open_store
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
+Nl = Annotated[bool, typer.Option("--nl", help="Print one JSON value a line.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
+
+Function = TypeVar("Function", bound=Callable[..., None])
+
+
+def group(help: str) -> typer.Typer:
+    """A noun with its verbs."""
+    return typer.Typer(help=help, add_completion=False, no_args_is_help=True, context_settings=HELP)
+
+
+def example(text: str) -> Callable[[Function], Function]:
+    """Give a single command the example that ends its help."""
+
+    def mark(function: Function) -> Function:
+        function.example = f"Example: {text}"  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+@contextmanager
+def store_of(ctx: typer.Context) -> Iterator[Store]:
+    """The store that --db names, open for the time of a command."""
+    path: Path = ctx.find_root().obj
+    store = open_store(path)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def form(*, json: bool, csv: bool, nl: bool) -> str:
+    """The one output form that was asked for.
+
+    Raises:
+        Invalid: more than one was.
+    """
+    asked = [name for name, on in (("json", json), ("csv", csv), ("nl", nl)) if on]
+    if len(asked) > 1:
+        raise Invalid(f"--{asked[0]} and --{asked[1]} exclude each other.")
+    return asked[0] if asked else "table"

@@ -1,0 +1,200 @@
+"""The one module that knows rich: tables, progress, plain words, times with their zone.
+
+Data goes to stdout, talk and progress to stderr. User text reaches a terminal as text: markup is never read in
+it, and control and bidi characters are made visible.
+"""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from xpimport.clock import now
+from xpimport.rules.durations import format_duration
+
+_UNSEEN = {code: "\ufffd" for code in (*range(32), 127, *range(128, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+_UNSEEN.update({9: " ", 10: " ", 13: " ", 0x200B: "\ufffd", 0x200E: "\ufffd", 0x200F: "\ufffd", 0x61C: "\ufffd"})
+
+
+def visible(value: object) -> str:
+    """Any value as one line of harmless text."""
+    return str(value).translate(_UNSEEN)
+
+
+def say(text: str) -> None:
+    """A line of talk, on stderr."""
+    print(text.translate({**_UNSEEN, 10: "\n"}), file=sys.stderr)  # noqa: T201
+
+
+def complain(text: str) -> None:
+    """What went wrong, on stderr."""
+    say(f"Error: {text}")
+
+
+def out(text: str) -> None:
+    """A line of data, on stdout."""
+    print(text)  # noqa: T201
+
+
+def number(count: int) -> str:
+    """A count with its thousands set apart."""
+    return f"{count:,}"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """A count with its noun: 1 row, 2 rows."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def moment(instant: datetime | str | None, zone: str | None = None, *, distance: bool = False) -> str:
+    """An instant on a zone's clock, with the zone, and how far off it is if asked."""
+    if instant is None:
+        return ""
+    if isinstance(instant, str):
+        instant = datetime.fromisoformat(instant)
+    local = instant.astimezone(ZoneInfo(zone) if zone else UTC)
+    shown = f"{local:%a %Y-%m-%d %H:%M} {local.tzname()}"
+    return f"{shown} ({away(instant)})" if distance else shown
+
+
+def away(instant: datetime) -> str:
+    """How far off an instant is: in 2 h 10 min, 5 min ago."""
+    gap = instant - now()
+    if abs(gap.total_seconds()) < 1:
+        return "now"
+    return f"in {format_duration(gap)}" if gap.total_seconds() > 0 else f"{format_duration(-gap)} ago"
+
+
+def json_out(value: object) -> None:
+    """A value as JSON on stdout."""
+    out(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def listing(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], form: str, empty: str) -> None:
+    """Rows in the form asked for: `table` (chosen columns: key -> title), `json`, `nl` or `csv` (all keys)."""
+    if form == "json":
+        json_out(list(rows))
+    elif form == "nl":
+        for row in rows:
+            out(json.dumps(row, ensure_ascii=False))
+    elif form == "csv":
+        from xpimport.reporting.rows import inert
+
+        keys = list(rows[0]) if rows else list(columns)
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(keys)
+        for row in rows:
+            writer.writerow([inert(_flat(row.get(key))) for key in keys])
+    elif not rows:
+        say(empty)
+    else:
+        table([[row.get(key) for key in columns] for row in rows], list(columns.values()))
+
+
+def _flat(value: object) -> object:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+
+
+def table(rows: Sequence[Sequence[object]], titles: Sequence[str], title: str | None = None) -> None:
+    """A calm table on stdout; numbers stand to the right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    for place, name in enumerate(titles):
+        numeric = bool(rows) and all(isinstance(row[place], int) for row in rows)
+        made.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        cells = [number(cell) if isinstance(cell, int) and not isinstance(cell, bool) else visible(_word(cell)) for cell in row]
+        made.add_row(*(Text(cell) for cell in cells))
+    _print(made)
+
+
+def pairs(rows: Sequence[tuple[str, object]]) -> None:
+    """Names and values below each other, on stdout; pairs with nothing to say are left out."""
+    shown = [(name, visible(_word(value))) for name, value in rows if value not in {None, ""}]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        out(f"{name:<{width}}  {value}")
+
+
+def _word(value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else value
+
+
+def _print(thing: Any) -> None:
+    from rich.console import Console
+
+    # In a pipe nothing is cut or folded to the width of a screen that is not there.
+    width = None if sys.stdout.isatty() else 200
+    console = Console(file=sys.stdout, width=width, highlight=False)
+    with console.capture() as captured:
+        console.print(thing)
+    lines = [line.rstrip() for line in captured.get().splitlines()]
+    while lines and not lines[-1]:
+        lines.pop()
+    for line in lines:
+        out(line)
+
+
+class Bars:
+    """Progress on stderr, for a run with its stages; silent where stderr is no terminal."""
+
+    def __init__(self, shown: Any) -> None:
+        """Take rich's progress, or None to stay silent."""
+        self._shown = shown
+        self._tasks: dict[str, Any] = {}
+
+    def _move(self, name: str, done: int, total: int, note: str) -> None:
+        if self._shown is None or total <= 0:
+            return
+        if name not in self._tasks:
+            self._tasks[name] = self._shown.add_task(name, total=total, note="")
+        self._shown.update(self._tasks[name], completed=done, total=total, note=note)
+
+    def reading(self, rows: int, done: int, total: int) -> None:
+        """Rows read, bytes read, bytes in all."""
+        self._move("Reading", done, total, f"{rows:,} rows")
+
+    def merging(self, done: int, total: int) -> None:
+        """People merged, people in all."""
+        self._move("Importing", done, total, f"{done:,} people")
+
+    def sending(self, done: int, total: int) -> None:
+        """People done, people in all."""
+        self._move("Sending", done, total, f"{done:,} of {total:,}")
+
+
+@contextmanager
+def progress() -> Iterator[Bars]:
+    """Bars for the time of a run."""
+    if not sys.stderr.isatty():
+        yield Bars(None)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description:<9}"),
+        BarColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as shown:
+        yield Bars(shown)
+
+
+def confirm(question: str, *, yes: bool) -> bool:
+    """Ask on a terminal; without one, or with --yes, the answer is yes."""
+    if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}

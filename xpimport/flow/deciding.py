@@ -1,0 +1,62 @@
+"""What a person decides about triggers: stop one, release one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from xpimport.clock import now
+from xpimport.defining import imports
+from xpimport.errors import NotFound
+from xpimport.rules.schedule import parse_when, parse_zone
+from xpimport.sending import triggers
+from xpimport.sending.triggers import Stopped, Trigger
+from xpimport.store.database import Store
+
+
+@dataclass(frozen=True)
+class Released:
+    """A trigger armed again, for its new instant (UTC)."""
+
+    trigger: Trigger
+    send_at: datetime
+
+
+def stop(store: Store, which: str) -> Stopped:
+    """Stop the trigger of a task (by number) or the newest stoppable one of an import (by name).
+
+    Raises:
+        NotFound: no such task or import, or the task has no trigger.
+        Refused: there is nothing to stop.
+    """
+    if which.isdigit():
+        return triggers.stop(store, known_task(store, int(which)))
+    found = imports.get(store, which)
+    return triggers.stop(store, triggers.stoppable_of_import(store, found.id, found.name))
+
+
+def release(store: Store, task: int, at: str | None) -> Released:
+    """Arm the trigger of a task again; `at` is ISO 8601 with an offset, or HH:MM in the import's zone.
+
+    Raises:
+        NotFound: no such task, or it has no trigger.
+        Invalid: `at` is no time, or lies in the past.
+        Refused: the trigger's state does not allow it.
+    """
+    known_task(store, task)
+    triggers.check_releasable(store, task)
+    moment = None
+    if at is not None:
+        zone = store.scalar("SELECT i.timezone FROM tasks t JOIN imports i ON i.id = t.import_id WHERE t.id = ?", task)
+        moment = parse_when(at, parse_zone(zone), now())
+    trigger = triggers.release(store, task, moment)
+    return Released(trigger, trigger.send_at or now())
+
+
+def known_task(store: Store, task: int) -> int:
+    """That number, if it is a task's.
+
+    Raises:
+        NotFound: it is not.
+    """
+    if store.scalar("SELECT 1 FROM tasks WHERE id = ?", task) is None:
+        raise NotFound(f"There is no task {task}. See: xpimport task list")
+    return task

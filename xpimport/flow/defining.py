@@ -1,0 +1,229 @@
+"""Definitions whose check needs another stage: templates are compiled, headers are read, before anything is kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
+
+from xpimport.clock import now
+from xpimport.defining import attributes, campaigns, imports, settings
+from xpimport.defining.campaigns import Campaign
+from xpimport.defining.imports import Import
+from xpimport.errors import FileRefused, Invalid, Refused
+from xpimport.flow.running import kinds_of, targets_of
+from xpimport.importing import staging
+from xpimport.importing.sources import local
+from xpimport.rules.definition import check_mapping, consent_message, consent_missing
+from xpimport.sending import ledger
+from xpimport.sending.channels import Outcome, Outgoing, open_channel
+from xpimport.sending.mime import MessageSkeleton
+from xpimport.sending.render import Rendered, compile_templates
+from xpimport.sending.send import DEFAULT_SENDER, channel_directory
+from xpimport.store.database import Store
+
+
+def keep_campaign(store: Store, campaign: Campaign) -> Campaign:
+    """Add a campaign, or change the one that its id names, once its templates compile.
+
+    Raises:
+        Invalid: a template is broken or names what no attribute has, or a value does not fit.
+        Refused: the name is taken, or smtp has no From address.
+    """
+    compile_templates(
+        subject=campaign.subject,
+        text=campaign.text,
+        html=campaign.html,
+        names=list(attributes.everything(store)),
+        strict=campaign.strict,
+    )
+    sender = campaign.sender or settings.get(store, "from")
+    if campaign.channel == "smtp" and not sender:
+        raise Invalid("A campaign over smtp needs a From address: --from ADDR, or: xpimport settings set from ADDR")
+    MessageSkeleton(sender or DEFAULT_SENDER)
+    return campaigns.change(store, campaign) if campaign.id else campaigns.add(store, campaign)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An import that was kept, and what its user should know: sentences."""
+
+    found: Import
+    warnings: list[str]
+
+
+def keep_import(store: Store, draft: Import) -> Kept:
+    """Add an import, or change the one that its id names, once all that can be seen of it fits.
+
+    Raises:
+        Invalid: a value does not fit, or nothing says who of the list agreed to the campaign's medium.
+        NotFound: no such campaign.
+        Refused: the name is taken.
+    """
+    definition = replace(draft.definition, source=local.check_source(draft.definition.source))
+    draft = replace(draft, definition=definition)
+    kinds = kinds_of(store)
+    check_mapping(definition.mapping, definition.identify_by, list(kinds))
+    imports.check(draft)
+    warnings = []
+    if draft.campaign is not None:
+        campaign = campaigns.get(store, draft.campaign)
+        draft = replace(draft, campaign_id=campaign.id)
+        if not campaign.ignore_subscription:
+            _check_consent(draft, campaign, kinds)
+        if settings.get(store, "triggers") == "off":
+            warnings.append("Sending is switched off in this store. Switch it on with: xpimport settings set triggers on")
+        if not campaign.live:
+            warnings.append(f"The campaign is paused. Resume it with: xpimport campaign resume {campaign.name}")
+    kept = imports.change(store, draft) if draft.id else imports.add(store, draft)
+    return Kept(kept, warnings)
+
+
+def _check_consent(draft: Import, campaign: Campaign, kinds: Mapping[str, tuple[str, int | None]]) -> None:
+    """Refuse where the mapping, or a file that can be read now, shows that nobody's consent would be known."""
+    if draft.definition.mapping:
+        targets = [list(draft.definition.mapping.values())]
+    else:
+        try:
+            files = local.find(draft.definition, ZoneInfo(draft.timezone), now(), None)
+            targets = targets_of(files, draft.definition, dict(kinds))
+        except FileRefused:
+            return
+    if any(consent_missing(one, draft.definition, campaign.medium) for one in targets):
+        raise Invalid(consent_message(campaign.medium, campaign.name))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What `import check` saw of one file, without writing anything."""
+
+    name: str
+    bytes: int
+    header: list[str]
+    taken: dict[str, str]
+    ignored: list[str]
+    first_rows: list[list[str]]
+    read: int
+    rejected: dict[str, int]
+
+
+def check_import(store: Store, name: str) -> list[Checked]:
+    """Read the list of an import as a run would, and say what it would do; the store is not written.
+
+    Raises:
+        NotFound: no such import.
+        FileRefused: the file is not there, or cannot be imported as a whole.
+    """
+    import tempfile
+    from pathlib import Path
+
+    found = imports.get(store, name)
+    kinds = kinds_of(store)
+    files = local.find(found.definition, ZoneInfo(found.timezone), now(), None)
+    looked = []
+    for file in files:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "check.sqlite"
+            staged = staging.stage(path, [file], found.definition, kinds, lambda *_: None)
+            rejected = _reasons(path)
+        columns = staging.columns_of(staged.header, found.definition, kinds, file.name)
+        looked.append(
+            Checked(
+                name=file.name,
+                bytes=file.bytes,
+                header=staged.header,
+                taken={column.title: column.attribute for column in columns},
+                ignored=staged.ignored,
+                first_rows=_first_rows(file, found),
+                read=staged.read,
+                rejected=rejected,
+            )
+        )
+    return looked
+
+
+def _reasons(path: "object") -> dict[str, int]:
+    from contextlib import closing
+
+    from xpimport.store.driver import sqlite3
+
+    with closing(sqlite3.connect(str(path))) as db:
+        rows = db.execute("SELECT reason, count(*) FROM rejected GROUP BY reason ORDER BY 2 DESC, 1")
+        return {reason: count for reason, count in rows}
+
+
+def _first_rows(file: local.SourceFile, found: Import) -> list[list[str]]:
+    from xpimport.importing.formats.csv import open_csv
+
+    with open_csv(file.path, staging.options_of(found.definition), file.name) as reader:
+        for batch in reader.batches(size=3):
+            return batch.records[:3]
+    return []
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A message as one profile would get it."""
+
+    rendered: Rendered
+    message: Outgoing
+
+
+def preview(store: Store, name: str, profile: int) -> Preview:
+    """Render a campaign for one profile; nothing is sent and nothing is recorded.
+
+    Raises:
+        NotFound: no such campaign.
+        Refused: the profile has no address, or the template asks for what it does not have.
+    """
+    from xpimport.rules.definition import ADDRESS
+    from xpimport.sending.render import NotPersonalised
+
+    compiled, row = _compiled(store, name, profile)
+    address = ADDRESS[compiled.medium]
+    if row[address] is None:
+        raise Refused(f"This profile has no {address}, so it would be excluded as no_address.")
+    try:
+        rendered = compiled.templates.render(ledger.values_of(row, compiled.kinds))
+        return Preview(rendered, ledger.compose(compiled, row, key="preview", date=now()))
+    except NotPersonalised as problem:
+        raise Refused(f"This profile's message cannot be made: {problem.detail}.") from None
+
+
+def send_test(store: Store, name: str, to: str) -> Outcome:
+    """Send one campaign to one address, filled with the newest profile's values; the ledger is not touched.
+
+    Raises:
+        NotFound: no such campaign.
+        Invalid: `to` is no address.
+        Unreachable: no connection could be made.
+    """
+    import secrets
+
+    compiled, row = _compiled(store, name, None)
+    kind = campaigns.get(store, name).channel
+    rendered = compiled.templates.render(ledger.values_of(row, compiled.kinds) if row is not None else {})
+    key = "test-" + secrets.token_hex(8)
+    message = compiled.skeleton.outgoing(
+        replace(rendered, subject=f"[test] {rendered.subject}"),
+        key=key,
+        to=to,
+        message_id=f"{key}@{compiled.domain}",
+        date=now(),
+    )
+    values = {value.name: value.value for value in settings.everything(store)}
+    session = open_channel(kind, values, channel_directory(store, kind)).connect()
+    try:
+        return session.send(message)
+    finally:
+        session.close()
+
+
+def _compiled(store: Store, name: str, profile: int | None) -> "tuple[ledger.Campaign, object]":
+    from xpimport.sending.send import compiled
+
+    campaign = campaigns.get(store, name)
+    kinds = {attribute: kind for attribute, (kind, _) in kinds_of(store).items()}
+    values = {value.name: value.value for value in settings.everything(store)}
+    which = "p.id = ?" if profile is not None else "p.email IS NOT NULL ORDER BY p.id DESC LIMIT 1"
+    bound = () if profile is None else (profile,)
+    row = store.one(f"SELECT {ledger.select_profile(kinds)} FROM profiles p WHERE {which}", *bound)
+    return compiled(store, campaign.id, kinds, values), row

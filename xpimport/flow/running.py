@@ -1,0 +1,298 @@
+"""One import run, from a file to an armed trigger."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from xpimport.clock import now
+from xpimport.defining import attributes, imports, settings
+from xpimport.defining.imports import Import
+from xpimport.errors import Cancelled, Failed, FileRefused, Refused
+from xpimport.importing import merge, staging, tasks
+from xpimport.importing.guards import check_guards
+from xpimport.importing.sources import SourceFile, local
+from xpimport.importing.tasks import Run
+from xpimport.rules.definition import Definition, consent_message, consent_missing
+from xpimport.rules.schedule import next_after, parse_duration, parse_send_time, parse_zone
+from xpimport.sending import triggers
+from xpimport.store.database import Store
+
+SECOND_LOOK = timedelta(seconds=50)
+"""After a first look the task waits this long: the next minute's tick takes the second."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Who is told how far a run is; each call is cheap and may print."""
+
+    reading: Callable[[int, int, int], None]
+    merging: Callable[[int, int], None]
+    sending: Callable[[int, int], None]
+
+
+def _nobody(*_: int) -> None:
+    return
+
+
+SILENT = Progress(_nobody, _nobody, _nobody)
+
+
+def kinds_of(store: Store) -> tasks.Kinds:
+    """Every attribute with its type and, for strings, its limit."""
+    return {name: (found.type, found.max_length) for name, found in attributes.everything(store).items()}
+
+
+def send_instant(found: Import, start: datetime) -> datetime | None:
+    """The send instant (UTC) of a run that starts at `start`; None: as soon as it completes (DESIGN 2.3, 2.5)."""
+    if found.send_at is None:
+        return None
+    return next_after(parse_send_time(found.send_at), parse_zone(found.timezone), start)
+
+
+def begin(
+    store: Store,
+    found: Import,
+    *,
+    scheduled_for: datetime | None = None,
+    source: str | None = None,
+    again: bool = False,
+) -> int:
+    """Make the task and its waiting trigger; inside the caller's transaction.
+
+    Raises:
+        Refused: another task of the import runs.
+    """
+    tasks.refuse_overlap(store, found.id, found.name)
+    definition = found.definition
+    if source is not None:
+        definition = replace(definition, source=local.check_source(source))
+    task = tasks.create(store, found.id, definition, kinds_of(store), scheduled_for=scheduled_for, again=again)
+    if found.campaign_id is not None:
+        send_at = send_instant(found, scheduled_for or now())
+        triggers.create(store, task, found.id, found.campaign_id, definition, send_at)
+    return task
+
+
+def run_now(store: Store, name: str, *, source: str | None, again: bool, progress: Progress) -> int:
+    """Run an import at this moment; returns its task, which may have failed.
+
+    Raises:
+        NotFound: no such import.
+        Refused: another task of it runs, or as many imports run as are allowed at once.
+    """
+    found = imports.get(store, name)
+    with store.writing():
+        limit = int(settings.get(store, "imports.at-once"))
+        if tasks.running(store) >= limit:
+            raise Refused(
+                f"{limit} imports run already. Wait for one to end, or: xpimport settings set imports.at-once {limit + 1}"
+            )
+        task = begin(store, found, source=source, again=again)
+    execute(store, tasks.load(store, task), progress, patient=False)
+    return task
+
+
+def execute(store: Store, run: Run, progress: Progress, *, patient: bool) -> None:
+    """Carry a claimed run through, or give it back to wait for its file (`patient`, as ticks are).
+
+    Whatever goes wrong with the list ends as a failed task with its reason; only what is wrong with the program or
+    the store is raised.
+
+    Raises:
+        Cancelled: Ctrl-C or SIGTERM; the task is failed first.
+    """
+    try:
+        files = _files(store, run, patient=patient)
+        if files is not None:
+            _import(store, run, files, progress)
+    except Cancelled:
+        fail(store, run, "cancelled", "It was cancelled.")
+        raise
+    except (FileRefused, Failed) as problem:
+        fail(store, run, problem.code, problem.message)
+    except OSError as problem:
+        fail(store, run, "disk", f"{problem.strerror}: {problem.filename or store.files}.")
+    finally:
+        for left in store.files.glob(f"staging/task-{run.task}.*"):
+            left.unlink(missing_ok=True)
+
+
+def fail(store: Store, run: Run, code: str, message: str) -> None:
+    """End a task as failed, and its trigger with it."""
+    with store.writing():
+        tasks.fail(store, run.task, code, message)
+        triggers.disarm_failed(store, run.task)
+
+
+def _files(store: Store, run: Run, *, patient: bool) -> list[SourceFile] | None:
+    """The finished files of a run; None when the task was given back to wait for them."""
+    if run.definition.source == local.STDIN:
+        if run.attempt > 1:
+            raise FileRefused("Standard input cannot be read again after a kill. Run it anew.", code="source_changed")
+        return [local.copy_stdin(store.folder("staging") / f"task-{run.task}.stdin")]
+    zone = ZoneInfo(run.timezone)
+    at = run.scheduled_for or run.started_at
+    try:
+        files = local.find(run.definition, zone, at, tasks.last_taken(store, run.import_id))
+    except FileRefused as problem:
+        if not patient or problem.code not in {"no_file", "file_too_old"}:
+            raise
+        return _wait(store, run, None, problem)
+    if run.stage == "merging":
+        return files
+    waiting = local.unfinished(files, run.definition)
+    if waiting is None and (run.definition.marker or run.definition.count_file):
+        return files
+    if patient:
+        seen = local.look(files)
+        if waiting is None and run.look == seen:
+            return files
+        problem = FileRefused(waiting or "The file is still being written to.", code="file_unfinished")
+        return _wait(store, run, seen, problem)
+    if waiting is not None:
+        raise FileRefused(waiting, code="file_unfinished")
+    return _look_twice(store, files, run.definition, zone, at)
+
+
+def _look_twice(
+    store: Store, files: list[SourceFile], definition: Definition, zone: ZoneInfo, at: datetime
+) -> list[SourceFile]:
+    time.sleep(parse_duration(settings.get(store, "file.look")).total_seconds())
+    again = local.find(definition, zone, at, None)
+    if local.look(again) != local.look(files):
+        names = ", ".join(file.name for file in files)
+        raise FileRefused(f"{names} is still being written to. Run it again when it is whole.", code="file_unfinished")
+    return files
+
+
+def _wait(store: Store, run: Run, seen: dict[str, list[int]] | None, problem: FileRefused) -> None:
+    """Give the task back until the next look, or fail it when its time is over."""
+    until = wait_until(store, run)
+    if now() >= until:
+        raise problem
+    tasks.wait_for_file(store, run.task, seen, min(now() + SECOND_LOOK, until), until)
+
+
+def wait_until(store: Store, run: Run) -> datetime:
+    """Until when a scheduled run waits for its file: the catch-up window, or the send instant if that is sooner."""
+    until = (run.scheduled_for or run.started_at) + timedelta(seconds=run.definition.catch_up)
+    trigger = triggers.of_task(store, run.task)
+    return min(until, trigger.send_at) if trigger and trigger.send_at else until
+
+
+def _import(store: Store, run: Run, files: list[SourceFile], progress: Progress) -> None:
+    hashes = staging.fingerprint(files)
+    if run.stage == "merging" and "+".join(hashes) != run.content_hash:
+        raise FileRefused("The file is not the one that this task began with. Run it anew.", code="source_changed")
+    tasks.note_files(store, run, files, hashes)
+    path = store.folder("staging") / f"task-{run.task}.sqlite"
+    beat = _Heart(store, run.task)
+
+    def reading(rows: int, done: int, total: int) -> None:
+        progress.reading(rows, done, total)
+        beat(f"reading: {rows} rows, {done * 100 // max(total, 1)} %")
+
+    _check_consent(store, run, files)
+    staged = staging.stage(path, files, run.definition, run.kinds, reading)
+    merge.attach(store, path)
+    try:
+        settled = merge.settle(store, run, staged.attributes)
+        if run.stage != "merging":
+            _check_counts(run, files, staged.read)
+            guard = check_guards(store, run.import_id, run.definition, staged.read, settled.rejected)
+            _note_staged(store, run, staged, settled, guard)
+        merge.merge(store, run, staged.attributes, settled.people, progress.merging)
+    finally:
+        merge.detach(store)
+    _complete(store, run, "+".join(hashes))
+
+
+class _Heart:
+    """Writes a sign of life into the task, at most every five seconds."""
+
+    def __init__(self, store: Store, task: int) -> None:
+        self._store, self._task, self._last = store, task, time.monotonic()
+
+    def __call__(self, text: str) -> None:
+        if time.monotonic() - self._last > 5:
+            tasks.note_progress(self._store, self._task, text)
+            self._last = time.monotonic()
+
+
+def _check_consent(store: Store, run: Run, files: list[SourceFile]) -> None:
+    """Before any row: nobody is written to because a list came without a word on who agreed."""
+    if run.medium is None or run.campaign is None or run.ignore_subscription:
+        return
+    for targets in targets_of(files, run.definition, run.kinds):
+        if consent_missing(targets, run.definition, run.medium):
+            raise FileRefused(consent_message(run.medium, run.campaign), code="consent_missing")
+
+
+def targets_of(files: list[SourceFile], definition: Definition, kinds: tasks.Kinds) -> list[list[str]]:
+    """For each file the attributes that its columns fill, read from its header alone. Raises FileRefused."""
+    from xpimport.importing.formats.csv import open_csv
+
+    found = []
+    for file in files:
+        with open_csv(file.path, staging.options_of(definition), file.name) as reader:
+            columns = staging.columns_of(reader.header, definition, kinds, file.name)
+            found.append([column.attribute for column in columns])
+    return found
+
+
+def _check_counts(run: Run, files: list[SourceFile], read: int) -> None:
+    if run.definition.count_file is None:
+        return
+    wanted = local.expected_rows(files, run.definition.count_file)
+    if wanted != read:
+        raise FileRefused(f"The count file announces {wanted} rows, and {read} were read.", code="count_mismatch")
+
+
+def _note_staged(
+    store: Store, run: Run, staged: staging.Staged, settled: merge.Settled, guard: str | None
+) -> None:
+    """From here on a killed run is taken up where it stopped."""
+    import json
+
+    merge.record_rejections(store, run)
+    failed = guard is not None and run.definition.on_guard == "fail"
+    with store.writing():
+        store.db.execute(
+            "UPDATE tasks SET stage = ?, header = ?, ignored_columns = ?, rows_read = ?, rows_merged = ?,"
+            " rows_rejected = ?, guard = ? WHERE id = ?",
+            (
+                "reading" if failed else "merging",
+                json.dumps(staged.header, ensure_ascii=False),
+                json.dumps(staged.ignored, ensure_ascii=False),
+                staged.read,
+                settled.merged,
+                settled.rejected,
+                guard,
+                run.task,
+            ),
+        )
+    if failed:
+        raise Failed(f"{guard} Nothing was imported.", code="guard")
+
+
+def _complete(store: Store, run: Run, content_hash: str) -> None:
+    """The task completes and its trigger is armed, or neither."""
+    with store.writing():
+        at = now()
+        same = None
+        if not run.again and run.definition.same_content == "hold":
+            same = tasks.sent_before(store, run, content_hash)
+        guard = store.scalar("SELECT guard FROM tasks WHERE id = ?", run.task)
+        audience = tasks.complete(store, run.task, at)
+        triggers.arm(
+            store,
+            run.task,
+            completed_at=at,
+            audience=audience,
+            guard=guard is not None,
+            same_content=same is not None,
+        )
+
+

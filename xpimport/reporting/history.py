@@ -1,0 +1,225 @@
+"""The Task History: what ran, what came of each row, and what became of each person.
+
+The maps here are the JSON of `task show` and `task list` (DESIGN, section 7): an interface, to add to, never to rename.
+"""
+
+import json
+from typing import Any
+
+from xpimport.errors import NotFound, Refused
+from xpimport.rules.rows import file_of, line_of
+from xpimport.store.claims import lapsed
+from xpimport.store.database import Store
+
+Details = dict[str, Any]
+
+ROWS = ("read", "created", "updated", "unchanged", "merged", "rejected", "not_imported")
+EVENTS = ("delivered", "opened", "clicked", "bounced", "unsubscribed", "complained")
+
+_SELECT = """
+SELECT t.*, i.name AS import_name, g.id AS trigger_id, g.state AS trigger_state, g.send_at AS send_at,
+    g.reason AS trigger_reason, g.decided_at AS decided_at, g.began_at AS began_at, g.problem AS problem,
+    c.name AS campaign
+FROM tasks t LEFT JOIN imports i ON i.id = t.import_id
+LEFT JOIN triggers g ON g.task_id = coalesce(t.about_task_id, t.id) LEFT JOIN campaigns c ON c.id = g.campaign_id
+"""
+
+
+def seconds(text: str | None) -> str | None:
+    """A stored instant as it is shown in JSON: UTC, whole seconds."""
+    return None if text is None else text[:19] + "Z"
+
+
+def task_details(store: Store, task: int) -> Details:
+    """Everything about one task.
+
+    Raises:
+        NotFound: no such task.
+    """
+    row = store.one(_SELECT + " WHERE t.id = ?", task)
+    if row is None:
+        raise NotFound(f"There is no task {task}. See: xpimport task list")
+    details = _common(store, row)
+    if row["type"] != "profile_import":
+        return {**details, "about_task": row["about_task_id"], "output": row["output"]}
+    details["rejections"] = [
+        {"reason": found["reason"], "count": found["n"]}
+        for found in store.all(
+            "SELECT reason, count(*) AS n FROM rejections WHERE task_id = ? GROUP BY reason ORDER BY n DESC, reason",
+            task,
+        )
+    ]
+    details["delivery"] = _delivery(store, row)
+    details["engagement"] = _engagement(row)
+    details["ignored_columns"] = json.loads(row["ignored_columns"])
+    details["guard"] = row["guard"]
+    details["progress"] = row["progress"]
+    details["moves"] = _moves(store, row["trigger_id"])
+    details["problem"] = row["problem"]
+    return details
+
+
+def status_of(row: Any) -> str:
+    """A task's status as a reader sees it: `interrupted` is running with a dead owner."""
+    if row["status"] == "running" and lapsed(row["owner"], row["heartbeat"]):
+        return "interrupted"
+    return str(row["status"])
+
+
+def _common(store: Store, row: Any) -> Details:
+    files = [{key: file[key] for key in ("name", "bytes", "sha256")} for file in json.loads(row["files"])]
+    error = {"code": row["error_code"], "message": row["error_message"]} if row["error_code"] else None
+    trigger = None
+    if row["type"] == "profile_import" and row["trigger_id"] is not None:
+        trigger = {
+            "id": row["trigger_id"],
+            "campaign": row["campaign"],
+            "state": row["trigger_state"],
+            "send_at": seconds(row["send_at"]),
+            "reason": row["trigger_reason"],
+        }
+    rows = {name: row[f"rows_{name}"] for name in ROWS} | {"kept_unsubscribed": row["kept_unsubscribed"]}
+    missed = None
+    if row["missed_count"]:
+        missed = {
+            "first": seconds(row["missed_first"]),
+            "last": seconds(row["missed_last"]),
+            "count": row["missed_count"],
+        }
+    return {
+        "id": row["id"],
+        "type": row["type"],
+        "import": row["import_name"],
+        "status": status_of(row),
+        "attempt": row["attempt"],
+        "scheduled_for": seconds(row["scheduled_for"]),
+        "started_at": seconds(row["started_at"]),
+        "finished_at": seconds(row["finished_at"]),
+        "error": error,
+        "file": files[0] if files else None,
+        "files": files,
+        "rows": rows,
+        "rejections": [],
+        "trigger": trigger,
+        "delivery": None,
+        "engagement": None,
+        "missed": missed,
+    }
+
+
+def _delivery(store: Store, row: Any) -> Details | None:
+    """What became of the audience; None before it exists. Checked: every person is counted once."""
+    if row["trigger_id"] is None or row["status"] != "completed":
+        return None
+    audience = row["rows_created"] + row["rows_updated"] + row["rows_unchanged"]
+    counts = dict.fromkeys(("accepted", "failed", "excluded", "uncertain"), 0)
+    reasons: dict[str, list[Details]] = {"excluded": [], "failed": []}
+    found = store.all(
+        "SELECT state, reason, count(*) AS n FROM deliveries WHERE trigger_id = ? GROUP BY state, reason"
+        " ORDER BY n DESC, reason",
+        row["trigger_id"],
+    )
+    open_count = 0
+    for one in found:
+        if one["state"] not in counts:
+            open_count += one["n"]
+            continue
+        counts[one["state"]] += one["n"]
+        if one["state"] in reasons:
+            reasons[one["state"]].append({"reason": one["reason"], "count": one["n"]})
+    unsent = audience - sum(counts.values())
+    if row["decided_at"] and unsent != open_count:
+        raise AssertionError(f"task {row['id']}: {audience} people, but {sum(counts.values()) + open_count} fates")
+    return {
+        "audience": audience,
+        **counts,
+        "unsent": unsent,
+        "excluded_by_reason": reasons["excluded"],
+        "failed_by_reason": reasons["failed"],
+    }
+
+
+def _engagement(row: Any) -> Details | None:
+    if row["trigger_id"] is None:
+        return None
+    return {name: {"total": 0, "unique": 0} for name in EVENTS}
+
+
+def _moves(store: Store, trigger: int | None) -> list[Details]:
+    rows = store.all("SELECT * FROM trigger_moves WHERE trigger_id = ? ORDER BY id", trigger)
+    return [
+        {
+            "at": seconds(row["moved_at"]),
+            "from": row["from_state"],
+            "to": row["to_state"],
+            "reason": row["reason"],
+        }
+        for row in rows
+    ]
+
+
+def task_list(store: Store, filters: dict[str, str], limit: int | None = None) -> list[Details]:
+    """Tasks, newest first. `filters` may hold `import`, `campaign`, `type`, `status`, `since`, `until` (UTC text)."""
+    conditions = {
+        "import": "i.name = ?",
+        "campaign": "c.name = ?",
+        "type": "t.type = ?",
+        "since": "t.started_at >= ?",
+        "until": "t.started_at < ?",
+    }
+    chosen = [name for name in conditions if name in filters]
+    where = " AND ".join(conditions[name] for name in chosen) or "1"
+    rows = store.all(f"{_SELECT} WHERE {where} ORDER BY t.id DESC", *(filters[name] for name in chosen))
+    wanted = [row for row in rows if filters.get("status") in {None, status_of(row)}]
+    found = []
+    for row in wanted[:limit]:
+        details = _common(store, row)
+        if row["type"] == "profile_import":
+            details["delivery"] = _delivery(store, row)
+            details["engagement"] = _engagement(row)
+        found.append(details)
+    return found
+
+
+def newest_begun(store: Store) -> int:
+    """The newest task whose sending has begun.
+
+    Raises:
+        NotFound: there is none.
+    """
+    task = store.scalar("SELECT max(task_id) FROM triggers WHERE began_at IS NOT NULL")
+    if task is None:
+        raise NotFound("Nothing has been sent from this store yet, so there is nothing to report.")
+    return int(task)
+
+
+def newest_import(store: Store) -> int:
+    """The newest task that read a file.
+
+    Raises:
+        NotFound: there is none.
+    """
+    task = store.scalar("SELECT max(id) FROM tasks WHERE type = 'profile_import' AND status <> 'skipped'")
+    if task is None:
+        raise NotFound("Nothing has been imported into this store yet, so there is nothing to report.")
+    return int(task)
+
+
+def check_begun(store: Store, task: int) -> None:
+    """Refuse a report on a send that has not begun.
+
+    Raises:
+        NotFound: no such task.
+        Refused: it has no campaign, or its send has not begun.
+    """
+    details = task_details(store, task)
+    if details["trigger"] is None:
+        raise Refused(f"Task {task} sends nothing, so nobody was excluded. See: xpimport task show {task}")
+    if not store.scalar("SELECT began_at IS NOT NULL FROM triggers WHERE task_id = ?", task):
+        raise Refused(f"The send of task {task} has not begun ({details['trigger']['state']}), so nobody was excluded yet.")
+
+
+def where_of(row: int, files: list[Details]) -> str:
+    """A row as a person finds it: its line, with the file's name where there are several."""
+    place = file_of(row)
+    return f"{files[place]['name']}:{line_of(row)}" if len(files) > 1 and place < len(files) else str(line_of(row))

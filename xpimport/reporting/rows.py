@@ -1,0 +1,115 @@
+"""The reports that have a line for each person or row: excluded users, and rejected rows."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from xpimport.clock import now, to_text
+from xpimport.reporting.history import seconds, where_of
+from xpimport.rules.rows import line_of
+from xpimport.store.database import Store
+
+EXCLUDED_COLUMNS = (
+    "task_id", "run_at", "campaign", "user_id", "channel", "address", "outcome", "reason", "detail", "row",
+)  # fmt: skip
+OUTCOMES = {"excluded": ("excluded", "failed", "uncertain"), "failed": ("failed",), "uncertain": ("uncertain",)}
+"""What `--excluded`, `--failed` and `--uncertain` list."""
+
+REJECTED_COLUMNS = ("xpimport_line", "xpimport_column", "xpimport_reason")
+
+
+def people(store: Store, task: int, which: str) -> Iterator[dict[str, Any]]:
+    """One map for each person of a task's send with such an outcome, by the columns of the excluded users report."""
+    files = json.loads(store.scalar("SELECT files FROM tasks WHERE id = ?", task))
+    marks = ", ".join("?" * len(OUTCOMES[which]))
+    rows = store.db.execute(
+        "SELECT t.started_at, c.name AS campaign, c.channel, p.user_id, coalesce(d.address, CASE c.medium WHEN 'email'"
+        " THEN p.email ELSE p.mobile_number END) AS address, d.state, d.reason, d.detail, a.row FROM triggers g"
+        " JOIN tasks t ON t.id = g.task_id JOIN campaigns c ON c.id = g.campaign_id"
+        " JOIN deliveries d ON d.trigger_id = g.id JOIN audience a ON a.task_id = t.id AND a.profile_id = d.profile_id"
+        f" LEFT JOIN profiles p ON p.id = d.profile_id WHERE t.id = ? AND d.state IN ({marks}) ORDER BY a.row",
+        (task, *OUTCOMES[which]),
+    )
+    for row in rows:
+        values = (
+            task,
+            seconds(row["started_at"]),
+            row["campaign"],
+            row["user_id"],
+            row["channel"],
+            row["address"],
+            row["state"],
+            row["reason"],
+            row["detail"],
+            where_of(row["row"], files),
+        )
+        yield dict(zip(EXCLUDED_COLUMNS, values, strict=True))
+
+
+def rejected(store: Store, task: int) -> tuple[list[str], Iterator[dict[str, Any]]]:
+    """The columns and lines of the rejected rows: as they were in the file, plus where and why."""
+    header = json.loads(store.scalar("SELECT header FROM tasks WHERE id = ?", task) or "[]")
+    columns = [title or f"column_{number}" for number, title in enumerate(header, 1)]
+    rows = store.db.execute('SELECT row, "column", reason, cells FROM rejections WHERE task_id = ? ORDER BY row', (task,))
+
+    def lines() -> Iterator[dict[str, Any]]:
+        for row in rows:
+            cells = json.loads(row["cells"])
+            # A record with too many cells keeps the rest in its last column.
+            if columns and len(cells) > len(columns):
+                cells = [*cells[: len(columns) - 1], ",".join(map(str, cells[len(columns) - 1 :]))]
+            values = dict(zip(columns, cells, strict=False))
+            where = (line_of(row["row"]), row["column"], row["reason"])
+            yield values | dict(zip(REJECTED_COLUMNS, where, strict=True))
+
+    return [*columns, *REJECTED_COLUMNS], lines()
+
+
+def inert(cell: object) -> object:
+    """A cell that no spreadsheet runs as a formula (OWASP, CSV injection); what is no text stays as it is.
+
+    The check looks past leading white space and at each line, as spreadsheets do.
+    """
+    if not isinstance(cell, str) or not cell:
+        return cell
+    for line in cell.splitlines() or [cell]:
+        bare = line.lstrip(" \u00a0\ufeff\u200b")
+        if bare[:1] in {"=", "+", "-", "@", "\t", "\r"}:
+            return "'" + cell
+    return "'" + cell if cell[0] in "\t\r\n" else cell
+
+
+def write_csv(columns: Sequence[str], lines: Iterator[dict[str, Any]], out: io.TextIOBase) -> int:
+    """Write lines as formula-safe CSV; returns how many."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([inert(column) for column in columns])
+    count = 0
+    for line in lines:
+        writer.writerow([inert(line.get(column)) for column in columns])
+        count += 1
+    return count
+
+
+def keep_excluded_report(store: Store, task: int) -> tuple[int, Path, int]:
+    """Make the excluded users report of a task: a task of its own, with its file kept. Returns both, and the lines."""
+    at = to_text(now())
+    with store.writing():
+        cursor = store.db.execute(
+            "INSERT INTO tasks (type, import_id, about_task_id, status, stage, started_at) SELECT 'excluded_users_report',"
+            " import_id, id, 'running', 'done', ? FROM tasks WHERE id = ?",
+            (at, task),
+        )
+    report = int(cursor.lastrowid or 0)
+    path = store.folder("reports") / f"excluded-{task}-{report}.csv"
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8", newline="") as out:
+        count = write_csv(EXCLUDED_COLUMNS, people(store, task, "excluded"), out)
+    with store.writing():
+        store.db.execute(
+            "UPDATE tasks SET status = 'completed', finished_at = ?, output = ?, rows_read = 0 WHERE id = ?",
+            (to_text(now()), str(path), report),
+        )
+    return report, path, count
