@@ -61,7 +61,7 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001
+def _version(wanted: bool) -> None:
     if wanted:
         from xpimport import __version__
         from xpimport.cli import screen
@@ -73,7 +73,9 @@ def _version(wanted: bool) -> None:  # noqa: FBT001
 @app.callback()
 def root(
     ctx: typer.Context,
-    db: Annotated[Path | None, typer.Option("--db", help="The store; else XPIMPORT_DB, else the data directory.")] = None,
+    db: Annotated[
+        Path | None, typer.Option("--db", help="The store; else XPIMPORT_DB, else the data directory.")
+    ] = None,
     version: Annotated[  # noqa: ARG001
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,

@@ -73,7 +73,9 @@ def edit(
     ignore_subscription: Annotated[
         bool | None, typer.Option("--ignore-subscription/--no-ignore-subscription", help="Whether opt-outs count.")
     ] = None,
-    strict: Annotated[bool | None, typer.Option("--strict/--no-strict", help="A missing value fails the message.")] = None,
+    strict: Annotated[
+        bool | None, typer.Option("--strict/--no-strict", help="A missing value fails the message.")
+    ] = None,
 ) -> None:
     """Change a campaign. A trigger that is armed sends the new content."""
     with store_of(ctx) as store:
@@ -99,7 +101,9 @@ def list_(ctx: typer.Context, json: Json = False, csv: Csv = False, nl: Nl = Fal
     with store_of(ctx) as store:
         rows = [_shown(found) for found in campaigns.everything(store)]
     columns = {"name": "campaign", "channel": "channel", "subject": "subject", "live": "live"}
-    screen.listing(rows, columns, form(json=json, csv=csv, nl=nl), "No campaigns yet. Add one: xpimport campaign add --help")
+    screen.listing(
+        rows, columns, form(json=json, csv=csv, nl=nl), "No campaigns yet. Add one: xpimport campaign add --help"
+    )
 
 
 def _shown(found: Campaign) -> dict[str, Any]:

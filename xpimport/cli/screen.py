@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from xpimport.clock import now
 from xpimport.rules.durations import format_duration
 
-_UNSEEN = {code: "\ufffd" for code in (*range(32), 127, *range(128, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+_UNSEEN = dict.fromkeys((*range(32), 127, *range(128, 160), *range(8234, 8239), *range(8294, 8298)), "�")
 _UNSEEN.update({9: " ", 10: " ", 13: " ", 0x200B: "\ufffd", 0x200E: "\ufffd", 0x200F: "\ufffd", 0x61C: "\ufffd"})
 
 
@@ -110,7 +110,10 @@ def table(rows: Sequence[Sequence[object]], titles: Sequence[str], title: str | 
         numeric = bool(rows) and all(isinstance(row[place], int) for row in rows)
         made.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        cells = [number(cell) if isinstance(cell, int) and not isinstance(cell, bool) else visible(_word(cell)) for cell in row]
+        cells = [
+            number(cell) if isinstance(cell, int) and not isinstance(cell, bool) else visible(_word(cell))
+            for cell in row
+        ]
         made.add_row(*(Text(cell) for cell in cells))
     _print(made)
 

@@ -50,7 +50,10 @@ settings_app = group("The store's settings, the master switch among them.")
 def settings_list(ctx: typer.Context, json: Json = False, csv: Csv = False, nl: Nl = False) -> None:
     """Show all settings."""
     with store_of(ctx) as store:
-        rows = [{"name": v.name, "value": v.value, "default": v.is_default, "help": v.help} for v in settings.everything(store)]
+        rows = [
+            {"name": v.name, "value": v.value, "default": v.is_default, "help": v.help}
+            for v in settings.everything(store)
+        ]
     columns = {"name": "setting", "value": "value", "help": "what it is"}
     screen.listing(rows, columns, form(json=json, csv=csv, nl=nl), "")
 

@@ -45,7 +45,9 @@ def check_name(name: str, what: str) -> str:
     if not _NAME.fullmatch(name):
         raise Invalid(f"{name!r} is no name for {what}: letters, digits, space and . _ : + - only, at most 100.")
     if name.isdigit():
-        raise Invalid(f"{name!r} is a number, and numbers name tasks. Call the {what.split()[-1]} something with a letter.")
+        raise Invalid(
+            f"{name!r} is a number, and numbers name tasks. Call the {what.rsplit(maxsplit=1)[-1]} something with a letter."
+        )
     return name
 
 

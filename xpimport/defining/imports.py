@@ -199,5 +199,3 @@ def remove(store: Store, name: str) -> None:
             " error_message = 'The import was removed.' WHERE import_id = ? AND status = 'waiting_for_file'",
             (at, found.id),
         )
-
-

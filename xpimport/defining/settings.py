@@ -98,10 +98,10 @@ SETTINGS = {
         Setting("smtp.url", "", _smtp_url, "the sending server: smtp://host:587 (STARTTLS) or smtps://host:465"),
         Setting("smtp.user", "", _text, "the user name for the sending server"),
         Setting("smtp.password", "", _secret, "where its password is: file:PATH or env:NAME"),
-        Setting("smtp.ca-file", "", _text, "certificates to trust instead of the system's"),
+        Setting("smtp.ca_file", "", _text, "certificates to trust instead of the system's"),
         Setting("smtp.connections", "8", _count, "how many connections a send opens at once"),
         Setting("smtp.timeout", "", _duration, "how long to wait for the sending server's answers"),
-        Setting("imports.at-once", "2", _count, "how many imports run at the same time"),
+        Setting("imports.at_once", "2", _count, "how many imports run at the same time"),
         Setting("file.look", "2s", _duration, "how far apart run-now looks twice at a file to see that it is finished"),
     )
 }

@@ -70,7 +70,9 @@ def keep_import(store: Store, draft: Import) -> Kept:
         if not campaign.ignore_subscription:
             _check_consent(draft, campaign, kinds)
         if settings.get(store, "triggers") == "off":
-            warnings.append("Sending is switched off in this store. Switch it on with: xpimport settings set triggers on")
+            warnings.append(
+                "Sending is switched off in this store. Switch it on with: xpimport settings set triggers on"
+            )
         if not campaign.live:
             warnings.append(f"The campaign is paused. Resume it with: xpimport campaign resume {campaign.name}")
     kept = imports.change(store, draft) if draft.id else imports.add(store, draft)

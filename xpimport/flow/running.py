@@ -84,10 +84,10 @@ def run_now(store: Store, name: str, *, source: str | None, again: bool, progres
     """
     found = imports.get(store, name)
     with store.writing():
-        limit = int(settings.get(store, "imports.at-once"))
+        limit = int(settings.get(store, "imports.at_once"))
         if tasks.running(store) >= limit:
             raise Refused(
-                f"{limit} imports run already. Wait for one to end, or: xpimport settings set imports.at-once {limit + 1}"
+                f"{limit} imports run already. Wait for one to end, or: xpimport settings set imports.at_once {limit + 1}"
             )
         task = begin(store, found, source=source, again=again)
     execute(store, tasks.load(store, task), progress, patient=False)
@@ -250,9 +250,7 @@ def _check_counts(run: Run, files: list[SourceFile], read: int) -> None:
         raise FileRefused(f"The count file announces {wanted} rows, and {read} were read.", code="count_mismatch")
 
 
-def _note_staged(
-    store: Store, run: Run, staged: staging.Staged, settled: merge.Settled, guard: str | None
-) -> None:
+def _note_staged(store: Store, run: Run, staged: staging.Staged, settled: merge.Settled, guard: str | None) -> None:
     """From here on a killed run is taken up where it stopped."""
     import json
 
@@ -294,5 +292,3 @@ def _complete(store: Store, run: Run, content_hash: str) -> None:
             guard=guard is not None,
             same_content=same is not None,
         )
-
-

@@ -121,7 +121,7 @@ def _claim_occurrence(store: Store, found: Import) -> int | None:
         )
         gap = _gap(found, row["next_run_at"])
         fresh = now() - gap.last <= timedelta(seconds=found.definition.catch_up)
-        if fresh and (busy or tasks.running(store) >= int(settings.get(store, "imports.at-once"))):
+        if fresh and (busy or tasks.running(store) >= int(settings.get(store, "imports.at_once"))):
             return None
         _skip_others(store, found, gap, fresh=fresh)
         store.db.execute(

@@ -52,7 +52,9 @@ def consent_of(store: Store, medium: str, run: Run, attributes: Sequence[str]) -
     column, time_column = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium]
     mapped = column in attributes
     vouched = medium in run.definition.subscribe
-    held = f's."{ADDRESS[medium]}", p."{ADDRESS[medium]}"' if ADDRESS[medium] in attributes else f'p."{ADDRESS[medium]}"'
+    held = (
+        f's."{ADDRESS[medium]}", p."{ADDRESS[medium]}"' if ADDRESS[medium] in attributes else f'p."{ADDRESS[medium]}"'
+    )
     address = f"coalesce({held})" if "," in held else held
     address = f"lower({address})" if medium == "email" else address
     given = f"s.{time_column}" if time_column in attributes else "NULL"

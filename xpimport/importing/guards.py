@@ -23,7 +23,8 @@ def _changed_too_much(store: Store, import_id: int, share: float, read: int) -> 
     earlier = [
         row["rows_read"]
         for row in store.all(
-            "SELECT rows_read FROM tasks WHERE import_id = ? AND status = 'completed' ORDER BY id DESC LIMIT 5", import_id
+            "SELECT rows_read FROM tasks WHERE import_id = ? AND status = 'completed' ORDER BY id DESC LIMIT 5",
+            import_id,
         )
     ]
     if not earlier:

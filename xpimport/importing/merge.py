@@ -125,9 +125,7 @@ def record_rejections(store: Store, run: Run) -> None:
         time.sleep(PAUSE)
 
 
-def merge(
-    store: Store, run: Run, attributes: Sequence[str], people: int, progress: Callable[[int, int], None]
-) -> None:
+def merge(store: Store, run: Run, attributes: Sequence[str], people: int, progress: Callable[[int, int], None]) -> None:
     """Merge all people that are staged, from the task's cursor on. `progress` gets people done and in all.
 
     Raises:
@@ -164,9 +162,12 @@ def _merge_batch(store: Store, run: Run, attributes: Sequence[str], after: int, 
     _update(store, run, attributes)
     _insert(store, run, attributes)
     db.execute(
-        "INSERT INTO audience (task_id, profile_id, row) SELECT ?, profile, row FROM temp.who ORDER BY profile", (run.task,)
+        "INSERT INTO audience (task_id, profile_id, row) SELECT ?, profile, row FROM temp.who ORDER BY profile",
+        (run.task,),
     )
-    counts = store.one("SELECT count(*) AS n, sum(is_new) AS new, sum(changed) AS changed, sum(kept) AS kept FROM temp.who")
+    counts = store.one(
+        "SELECT count(*) AS n, sum(is_new) AS new, sum(changed) AS changed, sum(kept) AS kept FROM temp.who"
+    )
     db.execute(
         "UPDATE tasks SET cursor = ?, rows_created = rows_created + ?, rows_updated = rows_updated + ?,"
         " rows_unchanged = rows_unchanged + ?, kept_unsubscribed = kept_unsubscribed + ?, heartbeat = ?, progress = ?"

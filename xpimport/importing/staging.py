@@ -191,9 +191,7 @@ class _Writer:
         found = check_column(column.kind, [cell], column.max_length)
         return found.bad.get(0, "missing_identifier")
 
-    def _insert_good(
-        self, batch: Batch, values: Sequence[list[object]], bad: Mapping[int, tuple[Column, str]]
-    ) -> None:
+    def _insert_good(self, batch: Batch, values: Sequence[list[object]], bad: Mapping[int, tuple[Column, str]]) -> None:
         if not batch.records:
             return
         keys: Sequence[object] = values[self._columns.index(self._identifier)]

@@ -157,7 +157,9 @@ def take_up(store: Store, task: int, before: Any) -> bool:
         )
 
 
-def wait_for_file(store: Store, task: int, look: Mapping[str, list[int]] | None, wake: datetime, until: datetime) -> None:
+def wait_for_file(
+    store: Store, task: int, look: Mapping[str, list[int]] | None, wake: datetime, until: datetime
+) -> None:
     """Give the task back until `wake`, keeping what was seen; it fails at `until`."""
     with store.writing():
         store.db.execute(
@@ -183,9 +185,7 @@ def note_files(store: Store, run: Run, files: Sequence[SourceFile], hashes: Sequ
 def note_progress(store: Store, task: int, text: str) -> None:
     """A sign of life, and how far it is, for who looks from another terminal."""
     with store.writing():
-        store.db.execute(
-            "UPDATE tasks SET progress = ?, heartbeat = ? WHERE id = ?", (text, heartbeat(), task)
-        )
+        store.db.execute("UPDATE tasks SET progress = ?, heartbeat = ? WHERE id = ?", (text, heartbeat(), task))
 
 
 def last_taken(store: Store, import_id: int) -> int | None:

@@ -216,7 +216,9 @@ def check_begun(store: Store, task: int) -> None:
     if details["trigger"] is None:
         raise Refused(f"Task {task} sends nothing, so nobody was excluded. See: xpimport task show {task}")
     if not store.scalar("SELECT began_at IS NOT NULL FROM triggers WHERE task_id = ?", task):
-        raise Refused(f"The send of task {task} has not begun ({details['trigger']['state']}), so nobody was excluded yet.")
+        raise Refused(
+            f"The send of task {task} has not begun ({details['trigger']['state']}), so nobody was excluded yet."
+        )
 
 
 def where_of(row: int, files: list[Details]) -> str:

@@ -54,7 +54,9 @@ def rejected(store: Store, task: int) -> tuple[list[str], Iterator[dict[str, Any
     """The columns and lines of the rejected rows: as they were in the file, plus where and why."""
     header = json.loads(store.scalar("SELECT header FROM tasks WHERE id = ?", task) or "[]")
     columns = [title or f"column_{number}" for number, title in enumerate(header, 1)]
-    rows = store.db.execute('SELECT row, "column", reason, cells FROM rejections WHERE task_id = ? ORDER BY row', (task,))
+    rows = store.db.execute(
+        'SELECT row, "column", reason, cells FROM rejections WHERE task_id = ? ORDER BY row', (task,)
+    )
 
     def lines() -> Iterator[dict[str, Any]]:
         for row in rows:
@@ -105,7 +107,9 @@ def keep_excluded_report(store: Store, task: int) -> tuple[int, Path, int]:
         )
     report = int(cursor.lastrowid or 0)
     path = store.folder("reports") / f"excluded-{task}-{report}.csv"
-    with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8", newline="") as out:
+    with os.fdopen(
+        os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8", newline=""
+    ) as out:
         count = write_csv(EXCLUDED_COLUMNS, people(store, task, "excluded"), out)
     with store.writing():
         store.db.execute(

@@ -65,7 +65,7 @@ def compiled(store: Store, campaign_id: int, kinds: Mapping[str, str], settings:
 
 def channel_directory(store: Store, kind: str) -> Path:
     """Where a kind of channel keeps its files, beside the store."""
-    return store.files / kind
+    return store.folder(kind)
 
 
 class _Line(threading.Thread):
@@ -156,7 +156,8 @@ class _Send:
 
     def _loop(self) -> None:
         while self.lines:
-            self._gather(wait=True)
+            # Nothing is waited for while somebody could still be looked at for a connection that is free.
+            self._gather(wait=bool(self.flying or self._granted or not self.ready))
             with self.store.writing():
                 self._write()
             if not self.flying and (self.verdict != "go" or self.granter.exhausted):

@@ -172,7 +172,8 @@ def ignore_late(store: Store) -> list[int]:
 def due(store: Store) -> list[Trigger]:
     """Triggers whose moment has come: to begin, or to go on with; the earliest first."""
     rows = store.all(
-        _SELECT + " WHERE g.wake_at <= ? AND g.state IN ('scheduled', 'sending') ORDER BY g.send_at, g.id", to_text(now())
+        _SELECT + " WHERE g.wake_at <= ? AND g.state IN ('scheduled', 'sending') ORDER BY g.send_at, g.id",
+        to_text(now()),
     )
     return [_trigger(row) for row in rows]
 

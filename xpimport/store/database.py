@@ -32,7 +32,9 @@ class Store:
     def folder(self, name: str) -> Path:
         """A folder inside `files`, made private when it is not there yet."""
         folder = self.files / name
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # `parents` would give the outer one the usual mode.
+        self.files.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 
     def one(self, sql: str, *values: object) -> Any:

@@ -25,7 +25,9 @@ def check_source(source: str) -> str:
     """
     scheme = _SCHEME.match(source)
     if scheme and scheme[1].lower() != "file":
-        raise Invalid(f"--source {source!r}: no source of the kind {scheme[1]!r} is known. Name a local path or pattern.")
+        raise Invalid(
+            f"--source {source!r}: no source of the kind {scheme[1]!r} is known. Name a local path or pattern."
+        )
     if source == STDIN:
         return source
     bare = source[len("file:") :] if scheme else source
@@ -49,20 +51,25 @@ def find(definition: Definition, zone: ZoneInfo, at: datetime, last_taken: int |
     """
     path = Path(_DATE_PART.sub(lambda part: at.astimezone(zone).strftime(part[1]), definition.source))
     if path.is_dir():
-        raise FileRefused(f"{path} is a directory. Name a file in it, or a pattern like {path}/*.csv", code="not_a_file")
+        raise FileRefused(
+            f"{path} is a directory. Name a file in it, or a pattern like {path}/*.csv", code="not_a_file"
+        )
     if not is_pattern(definition.source):
         found = [_file(path)] if path.exists() else []
     else:
         found = [file for file in _matching(path) if last_taken is None or file.modified >= last_taken]
     if not found:
         newer = " newer than the last one taken" if last_taken is not None and is_pattern(definition.source) else ""
-        raise FileRefused(f"There is no file {path}{newer}. Put it there, or name another with --source.", code="no_file")
+        raise FileRefused(
+            f"There is no file {path}{newer}. Put it there, or name another with --source.", code="no_file"
+        )
     if definition.max_age is not None:
         oldest = (at.timestamp() - definition.max_age) * 1e9
         fresh = [file for file in found if file.modified >= oldest]
         if not fresh:
             raise FileRefused(
-                f"{found[-1].name} was written longer ago than --max-age allows. Deliver a new one.", code="file_too_old"
+                f"{found[-1].name} was written longer ago than --max-age allows. Deliver a new one.",
+                code="file_too_old",
             )
         found = fresh
     found.sort(key=lambda file: (file.modified, file.name))
@@ -116,7 +123,9 @@ def expected_rows(files: Sequence[SourceFile], count_file: str) -> int:
         path = beside(file, count_file)
         text = path.read_text(encoding="utf-8", errors="replace").strip()
         if not text.isascii() or not text.isdigit():
-            raise FileRefused(f"The count file {path.name} holds {text[:40]!r}, not a number of rows.", code="count_file")
+            raise FileRefused(
+                f"The count file {path.name} holds {text[:40]!r}, not a number of rows.", code="count_file"
+            )
         total += int(text)
     return total
 

@@ -1,0 +1,359 @@
+"""import: the automation that a list follows."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from xpimport.cli import screen
+from xpimport.cli.options import Csv, Json, Nl, Yes, form, group, store_of
+from xpimport.clock import now
+from xpimport.defining import imports, settings
+from xpimport.defining.imports import Import
+from xpimport.errors import Invalid
+from xpimport.flow import defining
+from xpimport.flow.running import send_instant
+from xpimport.rules.definition import Definition, share_or_count
+from xpimport.rules.durations import format_duration, parse_duration
+
+app = group("Where a list comes from, how it is read, when it runs, and which campaign goes to its people.")
+
+Name = Annotated[str, typer.Argument(help="The import.")]
+Source = Annotated[
+    str | None, typer.Option("--source", help="A path or pattern: /lists/vip.csv, /lists/vip-{%Y-%m-%d}.csv, - .")
+]
+Map = Annotated[list[str] | None, typer.Option("--map", help="COLUMN=ATTRIBUTE; may be repeated.")]
+IdentifyBy = Annotated[str | None, typer.Option("--identify-by", help="user_id, or email for lists of addresses.")]
+Mode = Annotated[str | None, typer.Option("--mode", help="upsert, create or update.")]
+Blank = Annotated[str | None, typer.Option("--blank", help="A blank cell keeps or clears what is stored.")]
+Schedule = Annotated[
+    str | None, typer.Option("--schedule", help="'daily 03:00', 'weekly mon 03:00', 'monthly 1 03:00' or cron.")
+]
+Zone = Annotated[str | None, typer.Option("--timezone", help="The zone of schedule and send time.")]
+Subscribe = Annotated[list[str] | None, typer.Option("--subscribe", help="Vouch for the list: email or sms.")]
+CampaignName = Annotated[str | None, typer.Option("--campaign", help="The campaign to send to the list's people.")]
+SendAt = Annotated[
+    str | None, typer.Option("--send-at", help="HH:MM or cron; without it, as soon as the import completes.")
+]
+Grace = Annotated[str | None, typer.Option("--grace", help="How late a send may begin (15m).")]
+CatchUp = Annotated[str | None, typer.Option("--catch-up", help="How late a missed run still runs (6h).")]
+RetryFor = Annotated[str | None, typer.Option("--retry-for", help="How long refused messages are retried (4h).")]
+MinRows = Annotated[int | None, typer.Option("--min-rows", min=0, help="Fewer rows are unusual.")]
+MaxRows = Annotated[int | None, typer.Option("--max-rows", min=0, help="More rows are unusual.")]
+MaxRejected = Annotated[str | None, typer.Option("--max-rejected", help="More rejected rows are unusual: 200 or 5%.")]
+MaxChange = Annotated[str | None, typer.Option("--max-change", help="A share, like 30%, off the last runs' median.")]
+OnGuard = Annotated[
+    str | None, typer.Option("--on-guard", help="An unusual list fails, or holds the trigger: fail, hold.")
+]
+Take = Annotated[str | None, typer.Option("--take", help="Which of several files: newest, oldest or all.")]
+Marker = Annotated[str | None, typer.Option("--marker", help="A file that says the list is finished: .done or READY.")]
+CountFile = Annotated[str | None, typer.Option("--count-file", help="A file with the number of rows: .count.")]
+MaxAge = Annotated[str | None, typer.Option("--max-age", help="An older file is not taken.")]
+SameContent = Annotated[str | None, typer.Option("--same-content", help="The same list again: hold or send.")]
+Delimiter = Annotated[str | None, typer.Option("--delimiter", help="Between cells: , or ; or tab.")]
+Quote = Annotated[str | None, typer.Option("--quote", help='Around cells: " .')]
+Encoding = Annotated[str | None, typer.Option("--encoding", help="The text's encoding, where it is not UTF-8.")]
+
+
+def _mapping(pairs: list[str] | None) -> dict[str, str] | None:
+    if not pairs:
+        return None
+    mapping = {}
+    for pair in pairs:
+        column, found, attribute = pair.rpartition("=")
+        if not found or not column.strip() or not attribute.strip():
+            raise Invalid(f"--map {pair!r} is not COLUMN=ATTRIBUTE, like --map Vorname=first_name")
+        if column.strip() in mapping:
+            raise Invalid(f"--map names the column {column.strip()!r} twice.")
+        mapping[column.strip()] = attribute.strip()
+    return mapping
+
+
+def _seconds(text: str | None) -> int | None:
+    return None if text is None else int(parse_duration(text).total_seconds())
+
+
+def _share(text: str | None) -> float | None:
+    if text is None:
+        return None
+    checked = share_or_count(text, "--max-change")
+    if not checked.endswith("%"):
+        raise Invalid(f"--max-change {text!r} is not a share. Write it like 30%.")
+    return float(checked[:-1]) / 100
+
+
+def _changes(values: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given, as fields of a Definition."""
+    read: dict[str, Any] = {
+        **values,
+        "mapping": _mapping(values["mapping"]),
+        "grace": _seconds(values["grace"]),
+        "catch_up": _seconds(values["catch_up"]),
+        "retry_for": _seconds(values["retry_for"]),
+        "max_age": _seconds(values["max_age"]),
+        "max_change": _share(values["max_change"]),
+        "max_rejected": None
+        if values["max_rejected"] is None
+        else share_or_count(values["max_rejected"], "--max-rejected"),
+        "subscribe": list(values["subscribe"]) if values["subscribe"] else None,
+        "delimiter": "\t" if values["delimiter"] in {"tab", "\\t"} else values["delimiter"],
+    }
+    return {name: value for name, value in read.items() if value is not None}
+
+
+@app.command(
+    "add",
+    epilog="Example: xpimport import add vip --source /lists/vip.csv --schedule 'daily 03:00' --campaign welcome --send-at 09:00",
+)
+def add(
+    ctx: typer.Context,
+    name: Name,
+    source: Annotated[str, typer.Option("--source", help="A path or pattern: /lists/vip.csv, /lists/vip-*.csv, - .")],
+    mapping: Map = None,
+    identify_by: IdentifyBy = None,
+    mode: Mode = None,
+    blank: Blank = None,
+    schedule: Schedule = None,
+    timezone: Zone = None,
+    subscribe: Subscribe = None,
+    campaign: CampaignName = None,
+    send_at: SendAt = None,
+    grace: Grace = None,
+    catch_up: CatchUp = None,
+    retry_for: RetryFor = None,
+    min_rows: MinRows = None,
+    max_rows: MaxRows = None,
+    max_rejected: MaxRejected = None,
+    max_change: MaxChange = None,
+    on_guard: OnGuard = None,
+    take: Take = None,
+    marker: Marker = None,
+    count_file: CountFile = None,
+    max_age: MaxAge = None,
+    same_content: SameContent = None,
+    delimiter: Delimiter = None,
+    quote: Quote = None,
+    encoding: Encoding = None,
+) -> None:
+    """Add an import, active at once."""
+    values = {key: value for key, value in locals().items() if key in Definition.__dataclass_fields__}
+    with store_of(ctx) as store:
+        draft = Import(
+            name=name,
+            definition=Definition(**_changes(values)),
+            timezone=timezone or settings.get(store, "timezone"),
+            schedule=schedule,
+            campaign=campaign,
+            send_at=send_at,
+        )
+        kept = defining.keep_import(store, draft)
+    _tell(kept, "Added")
+
+
+@app.command("edit", epilog="Example: xpimport import edit vip --send-at 10:30")
+def edit(
+    ctx: typer.Context,
+    name: Name,
+    source: Source = None,
+    mapping: Map = None,
+    identify_by: IdentifyBy = None,
+    mode: Mode = None,
+    blank: Blank = None,
+    schedule: Schedule = None,
+    timezone: Zone = None,
+    subscribe: Subscribe = None,
+    campaign: CampaignName = None,
+    send_at: SendAt = None,
+    grace: Grace = None,
+    catch_up: CatchUp = None,
+    retry_for: RetryFor = None,
+    min_rows: MinRows = None,
+    max_rows: MaxRows = None,
+    max_rejected: MaxRejected = None,
+    max_change: MaxChange = None,
+    on_guard: OnGuard = None,
+    take: Take = None,
+    marker: Marker = None,
+    count_file: CountFile = None,
+    max_age: MaxAge = None,
+    same_content: SameContent = None,
+    delimiter: Delimiter = None,
+    quote: Quote = None,
+    encoding: Encoding = None,
+    no_campaign: Annotated[bool, typer.Option("--no-campaign", help="Send nothing any more.")] = False,
+    no_send_at: Annotated[bool, typer.Option("--no-send-at", help="Send as soon as the import completes.")] = False,
+    no_schedule: Annotated[bool, typer.Option("--no-schedule", help="Run by hand only.")] = False,
+) -> None:
+    """Change an import. A trigger that is armed keeps its moment."""
+    values = {key: value for key, value in locals().items() if key in Definition.__dataclass_fields__}
+    with store_of(ctx) as store:
+        found = imports.get(store, name)
+        draft = replace(
+            found,
+            definition=replace(found.definition, **_changes(values)),
+            timezone=timezone or found.timezone,
+            schedule=None if no_schedule else schedule or found.schedule,
+            campaign=None if no_campaign else campaign or found.campaign,
+            campaign_id=None if no_campaign else found.campaign_id,
+            send_at=None if no_campaign or no_send_at else send_at or found.send_at,
+        )
+        kept = defining.keep_import(store, draft)
+    _tell(kept, "Changed")
+
+
+def _tell(kept: defining.Kept, verb: str) -> None:
+    found = kept.found
+    screen.say(f"{verb} the import {found.name}, reading {found.definition.source}.")
+    if found.next_run_at is not None:
+        screen.say(f"Next run: {screen.moment(found.next_run_at, found.timezone, distance=True)}.")
+        if found.campaign is not None:
+            send = send_instant(found, found.next_run_at)
+            when = "as soon as it completes" if send is None else screen.moment(send, found.timezone, distance=True)
+            screen.say(f"It then sends {found.campaign}: {when}.")
+    for warning in kept.warnings:
+        screen.say(f"Warning: {warning}")
+    screen.say(f"Try it without writing anything: xpimport import check {found.name}")
+
+
+def _shown(found: Import) -> dict[str, Any]:
+    send = send_instant(found, found.next_run_at or now()) if found.campaign else None
+    definition = vars(found.definition).copy()
+    return {
+        "name": found.name,
+        "active": found.active,
+        "source": definition.pop("source"),
+        "schedule": found.schedule,
+        "timezone": found.timezone,
+        "next_run_at": _stamp(found.next_run_at),
+        "campaign": found.campaign,
+        "send_at": found.send_at,
+        "next_send_at": _stamp(send),
+        "last_task": found.last_task,
+        "last_status": found.last_status,
+        "last_run_at": _stamp(found.last_run_at),
+        **definition,
+    }
+
+
+def _stamp(instant: Any) -> str | None:
+    return None if instant is None else f"{instant:%Y-%m-%dT%H:%M:%SZ}"
+
+
+@app.command("list", epilog="Example: xpimport import list --json")
+def list_(ctx: typer.Context, json: Json = False, csv: Csv = False, nl: Nl = False) -> None:
+    """Show all imports, newest first, with their next and last run."""
+    chosen = form(json=json, csv=csv, nl=nl)
+    with store_of(ctx) as store:
+        found = imports.everything(store)
+    rows = [_shown(one) for one in found]
+    if chosen == "table":
+        for row, one in zip(rows, found, strict=True):
+            row["next_run_at"] = screen.moment(one.next_run_at, one.timezone) if one.next_run_at else "by hand"
+            row["last"] = f"{one.last_status} (task {one.last_task})" if one.last_task else ""
+            row["sends"] = f"{one.campaign} {one.send_at or 'at once'}" if one.campaign else ""
+    columns = {
+        "name": "import",
+        "active": "active",
+        "schedule": "schedule",
+        "next_run_at": "next run",
+        "sends": "sends",
+        "last": "last run",
+    }
+    screen.listing(rows, columns, chosen, "No imports yet. Add one: xpimport import add --help")
+
+
+@app.command("show", epilog="Example: xpimport import show vip")
+def show(ctx: typer.Context, name: Name, json: Json = False) -> None:
+    """Show one import with all that was set."""
+    with store_of(ctx) as store:
+        found = imports.get(store, name)
+    shown = _shown(found)
+    if json:
+        screen.json_out(shown)
+        return
+    definition, default = found.definition, Definition(source="")
+    screen.pairs(
+        [
+            ("Import", found.name),
+            ("Active", found.active),
+            ("Source", definition.source),
+            ("Who is who", definition.identify_by),
+            ("Mapping", ", ".join(f"{column} → {target}" for column, target in definition.mapping.items())),
+            ("Schedule", f"{found.schedule} ({found.timezone})" if found.schedule else "by hand"),
+            (
+                "Next run",
+                screen.moment(found.next_run_at, found.timezone, distance=True) if found.next_run_at else None,
+            ),
+            ("Campaign", found.campaign),
+            ("Sends", (found.send_at or "as soon as it completes") if found.campaign else None),
+            ("Grace", format_duration(parse_duration(f"{definition.grace}s"))),
+            ("Catch-up", format_duration(parse_duration(f"{definition.catch_up}s"))),
+            ("Retries for", format_duration(parse_duration(f"{definition.retry_for}s"))),
+            ("Last run", f"task {found.last_task}, {found.last_status}" if found.last_task else None),
+        ]
+        + [
+            (key.replace("_", " ").capitalize(), value if isinstance(value, str | int | float) else ", ".join(value))
+            for key, value in vars(definition).items()
+            if value != getattr(default, key)
+            and key not in {"source", "mapping", "identify_by", "grace", "catch_up", "retry_for"}
+        ]
+    )
+
+
+@app.command("activate", epilog="Example: xpimport import activate vip")
+def activate(ctx: typer.Context, name: Name) -> None:
+    """Switch an import's schedule on; what was missed meanwhile stays missed."""
+    with store_of(ctx) as store:
+        found, changed = imports.set_active(store, name, active=True)
+    screen.say(f"{name} {'is active' if changed else 'was active already'}. Undo: xpimport import deactivate {name}")
+    if found.next_run_at:
+        screen.say(f"Next run: {screen.moment(found.next_run_at, found.timezone, distance=True)}.")
+
+
+@app.command("deactivate", epilog="Example: xpimport import deactivate vip")
+def deactivate(ctx: typer.Context, name: Name) -> None:
+    """Switch an import's schedule off; run-now still works, an armed trigger keeps its moment."""
+    with store_of(ctx) as store:
+        _, changed = imports.set_active(store, name, active=False)
+    screen.say(f"{name} {'is inactive' if changed else 'was inactive already'}. Undo: xpimport import activate {name}")
+
+
+@app.command("remove", epilog="Example: xpimport import remove vip --yes")
+def remove(ctx: typer.Context, name: Name, yes: Yes = False) -> None:
+    """Take an import out of use; its tasks stay in the history."""
+    with store_of(ctx) as store:
+        imports.get(store, name)
+        if not screen.confirm(f"Remove the import {name}?", yes=yes):
+            screen.say("Left alone.")
+            return
+        imports.remove(store, name)
+    screen.say(f"Removed the import {name}.")
+
+
+@app.command("check", epilog="Example: xpimport import check vip")
+def check(ctx: typer.Context, name: Name, json: Json = False) -> None:
+    """Read the list as a run would and say what it would do; nothing is written."""
+    with store_of(ctx) as store:
+        looked = defining.check_import(store, name)
+    if json:
+        screen.json_out([vars(one) for one in looked])
+        return
+    for one in looked:
+        screen.pairs(
+            [
+                ("File", f"{one.name}, {one.bytes:,} bytes"),
+                ("Rows", one.read),
+                ("Would be taken", one.read - sum(one.rejected.values())),
+                ("Would be rejected", sum(one.rejected.values())),
+                ("Ignored columns", ", ".join(one.ignored)),
+            ]
+        )
+        taken = [(column, target) for column, target in one.taken.items()]
+        first = {column: [row[one.header.index(column)] for row in one.first_rows] for column, _ in taken}
+        screen.table(
+            [[column, target, *first[column]] for column, target in taken],
+            ["column", "attribute", *(f"row {number}" for number in range(1, len(one.first_rows) + 1))],
+        )
+        if one.rejected:
+            screen.table([[reason, count] for reason, count in one.rejected.items()], ["rejected because", "rows"])
+    screen.say(f"Nothing was written. Run it: xpimport run-now {name}")

@@ -1,0 +1,84 @@
+"""profile: the people."""
+
+from typing import Annotated
+
+import typer
+
+from xpimport.cli import screen
+from xpimport.cli.options import Csv, Json, Nl, form, group, store_of
+from xpimport.errors import Invalid
+from xpimport.importing import consent
+from xpimport.reporting.people import find_profile, profile_details, profile_list
+from xpimport.rules.definition import MEDIA
+
+app = group("The people in the store.")
+
+Who = Annotated[str, typer.Argument(help="A user_id or an email address.")]
+Medium = Annotated[str, typer.Option("--medium", help="email or sms.")]
+
+
+@app.command("list", epilog="Example: xpimport profile list --limit 20")
+def list_(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
+    json: Json = False,
+    csv: Csv = False,
+    nl: Nl = False,
+) -> None:
+    """Show profiles, newest first."""
+    with store_of(ctx) as store:
+        rows = profile_list(store, limit)
+    columns = {
+        "user_id": "user_id",
+        "email": "email",
+        "email_subscription": "email sub.",
+        "mobile_number": "mobile",
+        "sms_subscription": "sms sub.",
+    }
+    screen.listing(
+        rows, columns, form(json=json, csv=csv, nl=nl), "No profiles yet. Run an import: xpimport run-now --help"
+    )
+
+
+@app.command("show", epilog="Example: xpimport profile show u-1001")
+def show(ctx: typer.Context, who: Who, json: Json = False) -> None:
+    """Show one profile: what is known, whether they may be written to, what they were sent."""
+    with store_of(ctx) as store:
+        details = profile_details(store, find_profile(store, who))
+    if json:
+        screen.json_out(details)
+        return
+    lists = ("opt_outs", "deliveries")
+    screen.pairs([(name, value) for name, value in details.items() if name not in lists])
+    for one in details["opt_outs"]:
+        screen.out(f"The {one['medium']} address opted out on {screen.moment(one['opted_out_at'])} ({one['source']}).")
+    if details["deliveries"]:
+        screen.table(
+            [[one["task_id"], one["campaign"], one["state"], one["reason"]] for one in details["deliveries"]],
+            ["task", "campaign", "outcome", "reason"],
+        )
+
+
+@app.command("subscribe", epilog="Example: xpimport profile subscribe u-1001 --medium email")
+def subscribe(ctx: typer.Context, who: Who, medium: Medium = "email") -> None:
+    """Record that a person agreed to be written to; it takes an opt-out of the address back."""
+    _check(medium)
+    with store_of(ctx) as store:
+        changed = consent.subscribe(store, find_profile(store, who), medium)
+    state = "is subscribed" if changed else "was subscribed already"
+    screen.say(f"{who} {state} ({medium}). Undo: xpimport profile unsubscribe {who} --medium {medium}")
+
+
+@app.command("unsubscribe", epilog="Example: xpimport profile unsubscribe u-1001 --medium email")
+def unsubscribe(ctx: typer.Context, who: Who, medium: Medium = "email") -> None:
+    """Record an opt-out, of the person and of the address; no import takes it back."""
+    _check(medium)
+    with store_of(ctx) as store:
+        changed = consent.unsubscribe(store, find_profile(store, who), medium)
+    state = "has opted out" if changed else "had opted out already"
+    screen.say(f"{who} {state} ({medium}). Undo: xpimport profile subscribe {who} --medium {medium}")
+
+
+def _check(medium: str) -> None:
+    if medium not in MEDIA:
+        raise Invalid(f"--medium {medium!r} is none of: {', '.join(MEDIA)}.")

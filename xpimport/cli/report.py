@@ -1,0 +1,145 @@
+"""report and plan."""
+
+import io
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from xpimport.cli import screen
+from xpimport.cli.options import Csv, Json, Nl, example, form, store_of
+from xpimport.cli.task import summary
+from xpimport.clock import now
+from xpimport.errors import Failed, Invalid
+from xpimport.flow.deciding import known_task
+from xpimport.reporting import history, rows
+from xpimport.reporting.plan import plan as planned
+from xpimport.store.database import Store
+
+
+@example("xpimport report --excluded > out.csv")
+def report(
+    ctx: typer.Context,
+    task: Annotated[int | None, typer.Argument(help="The task; else the newest.")] = None,
+    excluded: Annotated[
+        bool, typer.Option("--excluded", help="Who was excluded, failed or uncertain, and why.")
+    ] = False,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="The rows that were not imported, as they were.")
+    ] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Whose message did not get through.")] = False,
+    uncertain: Annotated[bool, typer.Option("--uncertain", help="Whose message may have got through.")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
+    json: Json = False,
+    nl: Nl = False,
+    strict_exit: Annotated[bool, typer.Option("--strict-exit", help="Exit 3 when rows or messages failed.")] = False,
+) -> None:
+    """Answer, for one list: who got it, who did not, and why."""
+    chosen = form(json=json, csv=False, nl=nl)
+    flags = {"excluded": excluded, "rejected": rejected, "failed": failed, "uncertain": uncertain}
+    asked = [name for name, on in flags.items() if on]
+    if len(asked) > 1:
+        raise Invalid(f"--{asked[0]} and --{asked[1]} exclude each other.")
+    with store_of(ctx) as store:
+        number = _task(store, task, rejected=rejected)
+        if not asked:
+            _summary(store, number, chosen, output)
+        elif rejected:
+            columns, lines = rows.rejected(store, number)
+            _write(columns, lines, chosen, output)
+        else:
+            history.check_begun(store, number)
+            _people(store, number, asked[0], chosen, output)
+        details = history.task_details(store, number)
+    delivery = details["delivery"] or {"failed": 0}
+    if strict_exit and (details["rows"]["rejected"] or delivery["failed"]):
+        raise typer.Exit(3)
+
+
+def _task(store: Store, task: int | None, *, rejected: bool) -> int:
+    if task is not None:
+        return known_task(store, task)
+    newest = history.newest_import(store) if rejected else history.newest_begun(store)
+    screen.say(f"Task {newest}, the newest {'import' if rejected else 'whose sending has begun'}.")
+    return newest
+
+
+def _summary(store: Store, task: int, chosen: str, output: Path | None) -> None:
+    details = history.task_details(store, task)
+    zone = store.scalar("SELECT i.timezone FROM tasks t JOIN imports i ON i.id = t.import_id WHERE t.id = ?", task)
+    with _out(output):
+        if chosen == "table":
+            summary(details, zone)
+        else:
+            screen.listing([details], {}, "nl" if chosen == "nl" else "json", "")
+
+
+def _people(store: Store, task: int, which: str, chosen: str, output: Path | None) -> None:
+    if which == "excluded":
+        number, path, count = rows.keep_excluded_report(store, task)
+        screen.say(f"{screen.counted(count, 'person', 'people')}. Kept as task {number}: {path}")
+        if count == 0:
+            screen.say("Everybody got it: there is nobody to list.")
+    _write(rows.EXCLUDED_COLUMNS, rows.people(store, task, which), chosen, output)
+
+
+def _write(columns: Sequence[str], lines: Iterator[dict[str, Any]], chosen: str, output: Path | None) -> None:
+    with _out(output) as out:
+        if chosen == "table":
+            rows.write_csv(columns, lines, out)
+        else:
+            screen.listing(list(lines), {}, chosen, "")
+
+
+@contextmanager
+def _out(output: Path | None) -> Iterator[Any]:
+    """Stdout, or a private file in its place."""
+    if output is None or str(output) == "-":
+        yield sys.stdout
+        return
+    try:
+        handle = os.open(output, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    except OSError as problem:
+        raise Failed(f"Cannot write {output}: {problem.strerror}.") from None
+    before = sys.stdout
+    with io.TextIOWrapper(io.FileIO(handle, "w"), encoding="utf-8", newline="") as file:
+        sys.stdout = file
+        try:
+            yield file
+        finally:
+            sys.stdout = before
+    screen.say(f"Wrote {output}.")
+
+
+@example("xpimport plan --days 14")
+def plan(
+    ctx: typer.Context,
+    days: Annotated[int, typer.Option("--days", min=1, max=400, help="How far to look ahead.")] = 7,
+    json: Json = False,
+    csv: Csv = False,
+    nl: Nl = False,
+) -> None:
+    """Show the next imports and sends, with the changes of the clocks."""
+    chosen = form(json=json, csv=csv, nl=nl)
+    with store_of(ctx) as store:
+        coming = planned(store, now(), days)
+    found = [
+        {
+            "at": f"{one.at:%Y-%m-%dT%H:%M:%SZ}",
+            "local": screen.moment(one.at, one.zone) + f" {one.at.astimezone(ZoneInfo(one.zone)):%z}",
+            "away": screen.away(one.at),
+            "what": one.what,
+            "import": one.import_name,
+            "campaign": one.campaign,
+            "task": one.task,
+            "note": one.note,
+        }
+        for one in coming
+    ]
+    columns = {"local": "when", "away": "", "what": "what", "import": "import", "campaign": "campaign", "note": "note"}
+    screen.listing(found, columns, chosen, f"Nothing is planned for the next {days} days.")

@@ -1,0 +1,132 @@
+"""run-now, tick, stop-trigger and release-trigger."""
+
+from typing import Annotated
+
+import typer
+
+from xpimport.cli import screen
+from xpimport.cli.options import example, store_of
+from xpimport.cli.task import summary, trigger_line
+from xpimport.clock import now
+from xpimport.defining import imports
+from xpimport.errors import Failed, Unreachable
+from xpimport.flow import deciding
+from xpimport.flow.running import Progress
+from xpimport.flow.running import run_now as run_import
+from xpimport.flow.ticking import Ticked, send_due
+from xpimport.reporting.history import task_details
+from xpimport.rules import trigger as rules
+from xpimport.sending import triggers
+from xpimport.sending.send import Sent
+from xpimport.store.database import Store
+
+
+@example("xpimport run-now vip")
+def run_now(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="IMPORT", help="The import.")],
+    source: Annotated[str | None, typer.Option("--source", help="Another file, for this run only; - is stdin.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Send even if the same list was sent before.")] = False,
+    strict_exit: Annotated[bool, typer.Option("--strict-exit", help="Exit 3 when rows or messages failed.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the task as JSON.")] = False,
+) -> None:
+    """Run an import now, and send at once where its send time is blank."""
+    with store_of(ctx) as store:
+        with screen.progress() as bars:
+            steps = Progress(bars.reading, bars.merging, bars.sending)
+            task = run_import(store, name, source=source, again=again, progress=steps)
+            sent = _send_at_once(store, task, steps)
+        details = task_details(store, task)
+        zone = imports.get(store, name).timezone
+    if details["status"] == "failed":
+        if json:
+            screen.json_out(details)
+        raise Failed(f"{details['error']['message']} (task {task})")
+    if json:
+        screen.json_out(details)
+    else:
+        summary(details, zone)
+    _next_step(details, zone)
+    if sent is not None and not sent.connected:
+        raise Unreachable(
+            f"No connection could be made, so nothing was sent: {sent.problem}. The next ticks try again."
+        )
+    delivery = details["delivery"] or {"failed": 0}
+    if strict_exit and (details["rows"]["rejected"] or delivery["failed"]):
+        raise typer.Exit(3)
+
+
+def _send_at_once(store: Store, task: int, steps: Progress) -> Sent | None:
+    trigger = triggers.of_task(store, task)
+    if trigger is None or trigger.state != rules.SCHEDULED or trigger.send_at is None or trigger.send_at > now():
+        return None
+    return send_due(store, trigger, steps)
+
+
+def _next_step(details: "dict[str, object]", zone: str) -> None:
+    task, trigger = details["id"], details["trigger"]
+    if isinstance(trigger, dict):
+        screen.say(trigger_line(trigger, zone))
+        if trigger["state"] == rules.SCHEDULED:
+            screen.say(f"Stop it: xpimport stop-trigger {task}")
+        elif trigger["state"] == rules.HELD:
+            again = f", or run again with --again: xpimport run-now {details['import']} --again"
+            screen.say(
+                f"Send it all the same: xpimport release-trigger {task}{again if trigger['reason'] == 'same_content' else ''}"
+            )
+        elif trigger["state"] in rules.RELEASABLE and trigger["reason"] not in rules.FINAL_IGNORED:
+            screen.say(f"Send it all the same: xpimport release-trigger {task}")
+        elif trigger["state"] == rules.SENT:
+            screen.say(f"Who did not get it, and why: xpimport report {task} --excluded")
+    screen.say(f"All of it: xpimport task show {task}")
+
+
+@example("xpimport tick   (cron runs it every minute: xpimport crontab install)")
+def tick(ctx: typer.Context) -> None:
+    """Do what is due: cron calls this every minute. Silent when all is well."""
+    from xpimport.flow.ticking import tick as do_what_is_due
+    from xpimport.store.idle import note_tick
+
+    with store_of(ctx) as store:
+        done: Ticked = do_what_is_due(store)
+        note_tick(str(store.path))
+    if done.problems:
+        raise Failed("; ".join(done.problems))
+
+
+@example("xpimport stop-trigger vip")
+def stop_trigger(
+    ctx: typer.Context,
+    which: Annotated[str, typer.Argument(metavar="TASK|IMPORT", help="A task's number, or an import's name.")],
+) -> None:
+    """Stop a send before it begins, or in its middle."""
+    with store_of(ctx) as store:
+        stopped = deciding.stop(store, which)
+    task = stopped.trigger.task
+    if stopped.before == rules.STOPPED:
+        screen.say(f"The trigger of task {task} was stopped already.")
+    elif stopped.before == rules.SENDING:
+        screen.say(
+            f"Stopped the trigger of task {task} in mid-send: {screen.counted(stopped.accepted, 'message')} went out,"
+        )
+        screen.say(
+            f"{screen.counted(stopped.unsent, 'person', 'people')} not reached yet; a message on its way may still arrive."
+        )
+    else:
+        screen.say(f"Stopped the trigger of task {task}: nothing was sent.")
+    screen.say(f"Undo: xpimport release-trigger {task}")
+
+
+@example("xpimport release-trigger 12 --at 10:30")
+def release_trigger(
+    ctx: typer.Context,
+    task: Annotated[int, typer.Argument(help="The task.")],
+    at: Annotated[str | None, typer.Option("--at", help="HH:MM, or ISO 8601 with an offset; without it: now.")] = None,
+) -> None:
+    """Arm a trigger that did not send; the next tick sends it, to those not sent to yet."""
+    with store_of(ctx) as store:
+        released = deciding.release(store, task, at)
+        row = store.one("SELECT i.timezone FROM tasks t JOIN imports i ON i.id = t.import_id WHERE t.id = ?", task)
+    when = screen.moment(released.send_at, row["timezone"], distance=True)
+    screen.say(f"The trigger of task {task} is scheduled: {when}. The tick after that sends it.")
+    screen.say(f"Undo: xpimport stop-trigger {task}")

@@ -1,0 +1,194 @@
+"""task: the Task History."""
+
+from typing import Annotated, Any
+
+import typer
+
+from xpimport.cli import screen
+from xpimport.cli.options import Csv, Json, Nl, form, group, store_of
+from xpimport.clock import now, to_text
+from xpimport.defining import campaigns, imports, settings
+from xpimport.errors import Invalid
+from xpimport.reporting.history import task_details, task_list
+from xpimport.rules import trigger as rules
+from xpimport.rules.durations import parse_duration
+from xpimport.store.database import Store
+
+app = group("What ran, what came of each row, and what became of each person.")
+
+TYPES = ("profile_import", "excluded_users_report")
+STATUSES = ("running", "waiting_for_file", "completed", "failed", "skipped", "interrupted")
+
+
+@app.command("list", epilog="Example: xpimport task list --import vip --since 7d")
+def list_(
+    ctx: typer.Context,
+    import_: Annotated[str | None, typer.Option("--import", help="Tasks of this import.")] = None,
+    campaign: Annotated[str | None, typer.Option("--campaign", help="Tasks that trigger this campaign.")] = None,
+    type: Annotated[str | None, typer.Option("--type", help="profile_import or excluded_users_report.")] = None,
+    status: Annotated[str | None, typer.Option("--status", help="completed, failed, running, ...")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="Started after: 7d, or a date.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Started before: 7d, or a date.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
+    json: Json = False,
+    csv: Csv = False,
+    nl: Nl = False,
+) -> None:
+    """Show tasks, newest first."""
+    chosen = form(json=json, csv=csv, nl=nl)
+    for option, value, allowed in (("--type", type, TYPES), ("--status", status, STATUSES)):
+        if value is not None and value not in allowed:
+            raise Invalid(f"{option} {value!r} is none of: {', '.join(allowed)}.")
+    with store_of(ctx) as store:
+        zone = settings.get(store, "timezone")
+        if import_ is not None:
+            imports.get(store, import_)
+        if campaign is not None:
+            campaigns.get(store, campaign)
+        wanted = {"import": import_, "campaign": campaign, "type": type, "status": status}
+        filters = {name: value for name, value in wanted.items() if value is not None}
+        for option, text in (("since", since), ("until", until)):
+            if text is not None:
+                filters[option] = _moment(text, zone, option)
+        found = task_list(store, filters, limit)
+    if chosen != "table":
+        screen.listing(found, {}, chosen, "")
+        return
+    rows = [_line(details, zone) for details in found]
+    columns = {
+        "id": "task",
+        "what": "what",
+        "started": "started",
+        "status": "status",
+        "rows": "rows",
+        "rejected": "rejected",
+        "trigger": "trigger",
+        "accepted": "accepted",
+    }
+    screen.listing(rows, columns, chosen, "No tasks yet. Run an import: xpimport run-now --help")
+
+
+def _moment(text: str, zone: str, option: str) -> str:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    try:
+        return to_text(now() - parse_duration(text))
+    except Invalid:
+        pass
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise Invalid(f"--{option} {text!r} is neither a time ago (7d, 12h) nor a date (2026-11-24).") from None
+    return to_text(at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone)))
+
+
+def _line(details: dict[str, Any], zone: str) -> dict[str, Any]:
+    trigger, delivery = details["trigger"], details["delivery"]
+    imported = details["type"] == "profile_import"
+    return {
+        "id": details["id"],
+        "what": details["import"] if imported else f"excluded users ({details['import']})",
+        "started": screen.moment(details["started_at"], zone),
+        "status": details["status"],
+        "rows": details["rows"]["read"] if imported else "",
+        "rejected": details["rows"]["rejected"] if imported else "",
+        "trigger": _short(trigger) if trigger else "",
+        "accepted": delivery["accepted"] if delivery else "",
+    }
+
+
+def _short(trigger: dict[str, Any]) -> str:
+    reason = f" ({trigger['reason']})" if trigger["reason"] else ""
+    return f"{trigger['campaign']} {trigger['state']}{reason}"
+
+
+@app.command("show", epilog="Example: xpimport task show 12")
+def show(ctx: typer.Context, task: Annotated[int, typer.Argument(help="The task.")], json: Json = False) -> None:
+    """Show everything about one task."""
+    with store_of(ctx) as store:
+        details = task_details(store, task)
+        zone = _zone(store, task)
+    if json:
+        screen.json_out(details)
+        return
+    summary(details, zone)
+    _offers(details, zone)
+
+
+def _zone(store: Store, task: int) -> str:
+    zone = store.scalar("SELECT i.timezone FROM tasks t JOIN imports i ON i.id = t.import_id WHERE t.id = ?", task)
+    return str(zone or settings.get(store, "timezone"))
+
+
+def summary(details: dict[str, Any], zone: str) -> None:
+    """A task as a person reads it, on stdout: the file, each row's fate, each person's fate."""
+    rows, delivery, error = details["rows"], details["delivery"], details["error"]
+    files = ", ".join(f"{file['name']} ({file['bytes']:,} bytes)" for file in details["files"])
+    started, finished = details["started_at"], details["finished_at"]
+    screen.pairs(
+        [
+            ("Task", f"{details['id']}, {details['type'].replace('_', ' ')} of {details['import']}"),
+            ("Status", details["status"] + (f", attempt {details['attempt']}" if details["attempt"] > 1 else "")),
+            ("Scheduled for", screen.moment(details["scheduled_for"], zone)),
+            ("Started", screen.moment(started, zone)),
+            ("Finished", screen.moment(finished, zone)),
+            ("Progress", details.get("progress")),
+            ("File", files),
+            ("Report", details.get("output")),
+            ("Error", f"{error['code']}: {error['message']}" if error else None),
+            ("Guard", details.get("guard")),
+            ("Ignored columns", ", ".join(details.get("ignored_columns") or [])),
+        ]
+    )
+    if details["type"] != "profile_import" or not details["files"]:
+        return
+    fates = [
+        (name.replace("_", " "), rows[name])
+        for name in ("created", "updated", "unchanged", "merged", "rejected", "not_imported")
+    ]
+    screen.table(
+        [[name, count] for name, count in fates if count or name != "not imported"] + [["= rows read", rows["read"]]],
+        ["rows", ""],
+    )
+    if rows["kept_unsubscribed"]:
+        screen.out(f"{screen.counted(rows['kept_unsubscribed'], 'person', 'people')} had opted out and stay so.")
+    if details["rejections"]:
+        screen.table([[one["reason"], one["count"]] for one in details["rejections"]], ["rejected because", "rows"])
+    if delivery is not None:
+        _deliveries(delivery)
+
+
+def _deliveries(delivery: dict[str, Any]) -> None:
+    parts = ("accepted", "failed", "excluded", "uncertain", "unsent")
+    screen.table([[name, delivery[name]] for name in parts] + [["= audience", delivery["audience"]]], ["people", ""])
+    reasons = [[f"excluded: {one['reason']}", one["count"]] for one in delivery["excluded_by_reason"]]
+    reasons += [[f"failed: {one['reason']}", one["count"]] for one in delivery["failed_by_reason"]]
+    if reasons:
+        screen.table(reasons, ["not sent because", "people"])
+
+
+def trigger_line(trigger: dict[str, Any], zone: str) -> str:
+    """One sentence on a trigger: what it will do, or why it did not."""
+    campaign, state, reason = trigger["campaign"], trigger["state"], trigger["reason"]
+    because = f", because {rules.REASONS[reason]}" if reason in rules.REASONS else ""
+    when = ""
+    if trigger["send_at"] and state in {rules.SCHEDULED, rules.WAITING}:
+        when = f" for {screen.moment(trigger['send_at'], zone, distance=True)}"
+    return f"Campaign {campaign}: {state}{when}{because}."
+
+
+def _offers(details: dict[str, Any], zone: str) -> None:
+    task, trigger, delivery = details["id"], details["trigger"], details["delivery"]
+    if trigger:
+        screen.say(trigger_line(trigger, zone))
+        if details.get("problem"):
+            screen.say(f"Last problem: {details['problem']}")
+        if trigger["state"] in rules.STOPPABLE:
+            screen.say(f"Stop it: xpimport stop-trigger {task}")
+        if trigger["state"] in rules.RELEASABLE and trigger["reason"] not in rules.FINAL_IGNORED:
+            screen.say(f"Send it all the same: xpimport release-trigger {task}")
+    if details.get("rejections"):
+        screen.say(f"Rejected rows: xpimport report {task} --rejected > rejected.csv")
+    if delivery and delivery["excluded"] + delivery["failed"] + delivery["uncertain"]:
+        screen.say(f"Excluded users report: xpimport report {task} --excluded > excluded.csv")

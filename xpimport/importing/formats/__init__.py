@@ -1,0 +1,58 @@
+"""One file per format of list; each turns a file into batches of the same shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class FormatOptions:
+    """How to read a list of text.
+
+    Attributes:
+        delimiter: one character between cells; a `sep=` first line wins over it.
+        quote: one character around cells, or "" for a list without quoting.
+        encoding: a Python codec name, or None for UTF-8; a byte order mark wins over it.
+    """
+
+    delimiter: str = ","
+    quote: str = '"'
+    encoding: str | None = None
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """One record whose shape is wrong.
+
+    Attributes:
+        line: the physical line where it starts (the first line of the file is 1).
+        reason: `wrong_column_count` or `malformed_row`.
+        cells: what was read; for `malformed_row` the text of that line as a single cell.
+        detail: what is wrong with it, in words.
+    """
+
+    line: int
+    reason: str
+    cells: list[str]
+    detail: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records that follow each other in the file, with those of a wrong shape kept aside.
+
+    Attributes:
+        records: each exactly as wide as the header; cells as they were written, not trimmed.
+        lines: for each of `records` the physical line where it starts, ascending.
+        malformed: ascending by line, between the last line of the batch before and the first of the next.
+        offset: bytes of the file read so far, for progress only.
+    """
+
+    records: list[list[str]]
+    lines: Sequence[int]
+    malformed: list[Malformed]
+    offset: int
