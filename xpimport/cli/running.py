@@ -35,7 +35,7 @@ def run_now(
         with screen.progress() as bars:
             steps = Progress(bars.reading, bars.merging, bars.sending)
             task = run_import(store, name, source=source, again=again, progress=steps)
-            sent = _send_at_once(store, task, steps)
+            sent = send_at_once(store, task, steps)
         details = task_details(store, task)
         zone = imports.get(store, name).timezone
     if details["status"] == "failed":
@@ -56,7 +56,8 @@ def run_now(
         raise typer.Exit(3)
 
 
-def _send_at_once(store: Store, task: int, steps: Progress) -> Sent | None:
+def send_at_once(store: Store, task: int, steps: Progress) -> Sent | None:
+    """Send the trigger of a task that has just completed, where its moment is now; None where it is not."""
     trigger = triggers.of_task(store, task)
     if trigger is None or trigger.state != rules.SCHEDULED or trigger.send_at is None or trigger.send_at > now():
         return None

@@ -152,7 +152,8 @@ def summary(details: dict[str, Any], zone: str) -> None:
         ["rows", ""],
     )
     if rows["kept_unsubscribed"]:
-        screen.out(f"{screen.counted(rows['kept_unsubscribed'], 'person', 'people')} had opted out and stay so.")
+        people = screen.counted(rows["kept_unsubscribed"], "person", "people")
+        screen.out(f"{people} marked as subscribed had opted out, or their address had; they were left so.")
     if details["rejections"]:
         screen.table([[one["reason"], one["count"]] for one in details["rejections"]], ["rejected because", "rows"])
     if delivery is not None:

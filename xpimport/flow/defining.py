@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from xpimport.clock import now
@@ -11,7 +12,7 @@ from xpimport.defining.imports import Import
 from xpimport.errors import FileRefused, Invalid, Refused
 from xpimport.flow.running import kinds_of, targets_of
 from xpimport.importing import staging
-from xpimport.importing.sources import local
+from xpimport.importing.sources import SourceFile, local
 from xpimport.rules.definition import check_mapping, consent_message, consent_missing
 from xpimport.sending import ledger
 from xpimport.sending.channels import Outcome, Outgoing, open_channel
@@ -149,10 +150,10 @@ def _reasons(path: "object") -> dict[str, int]:
 
     with closing(sqlite3.connect(str(path))) as db:
         rows = db.execute("SELECT reason, count(*) FROM rejected GROUP BY reason ORDER BY 2 DESC, 1")
-        return {reason: count for reason, count in rows}
+        return dict(rows.fetchall())
 
 
-def _first_rows(file: local.SourceFile, found: Import) -> list[list[str]]:
+def _first_rows(file: SourceFile, found: Import) -> list[list[str]]:
     from xpimport.importing.formats.csv import open_csv
 
     with open_csv(file.path, staging.options_of(found.definition), file.name) as reader:
@@ -219,7 +220,7 @@ def send_test(store: Store, name: str, to: str) -> Outcome:
         session.close()
 
 
-def _compiled(store: Store, name: str, profile: int | None) -> "tuple[ledger.Campaign, object]":
+def _compiled(store: Store, name: str, profile: int | None) -> "tuple[ledger.Campaign, Any]":
     from xpimport.sending.send import compiled
 
     campaign = campaigns.get(store, name)

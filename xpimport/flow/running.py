@@ -139,7 +139,8 @@ def _files(store: Store, run: Run, *, patient: bool) -> list[SourceFile] | None:
     except FileRefused as problem:
         if not patient or problem.code not in {"no_file", "file_too_old"}:
             raise
-        return _wait(store, run, None, problem)
+        _wait(store, run, None, problem)
+        return None
     if run.stage == "merging":
         return files
     waiting = local.unfinished(files, run.definition)
@@ -149,8 +150,9 @@ def _files(store: Store, run: Run, *, patient: bool) -> list[SourceFile] | None:
         seen = local.look(files)
         if waiting is None and run.look == seen:
             return files
-        problem = FileRefused(waiting or "The file is still being written to.", code="file_unfinished")
-        return _wait(store, run, seen, problem)
+        growing = FileRefused(waiting or "The file is still being written to.", code="file_unfinished")
+        _wait(store, run, seen, growing)
+        return None
     if waiting is not None:
         raise FileRefused(waiting, code="file_unfinished")
     return _look_twice(store, files, run.definition, zone, at)
@@ -194,7 +196,7 @@ def _import(store: Store, run: Run, files: list[SourceFile], progress: Progress)
         progress.reading(rows, done, total)
         beat(f"reading: {rows} rows, {done * 100 // max(total, 1)} %")
 
-    _check_consent(store, run, files)
+    _check_consent(run, files)
     staged = staging.stage(path, files, run.definition, run.kinds, reading)
     merge.attach(store, path)
     try:
@@ -203,6 +205,7 @@ def _import(store: Store, run: Run, files: list[SourceFile], progress: Progress)
             _check_counts(run, files, staged.read)
             guard = check_guards(store, run.import_id, run.definition, staged.read, settled.rejected)
             _note_staged(store, run, staged, settled, guard)
+        merge.record_opt_outs(store, run, staged.attributes, settled.people)
         merge.merge(store, run, staged.attributes, settled.people, progress.merging)
     finally:
         merge.detach(store)
@@ -221,7 +224,7 @@ class _Heart:
             self._last = time.monotonic()
 
 
-def _check_consent(store: Store, run: Run, files: list[SourceFile]) -> None:
+def _check_consent(run: Run, files: list[SourceFile]) -> None:
     """Before any row: nobody is written to because a list came without a word on who agreed."""
     if run.medium is None or run.campaign is None or run.ignore_subscription:
         return

@@ -1,7 +1,9 @@
 """One tick: take up what was left, send what is due, import what is due."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from xpimport.clock import from_text, now, to_text
 from xpimport.defining import imports, settings
@@ -32,17 +34,17 @@ def tick(store: Store) -> Ticked:
     triggers.ignore_late(store)
     _send_due(store, done)
     for task in _abandoned_and_waiting(store):
-        _guarded(done, lambda task=task: _take_up(store, task, done))  # type: ignore[misc]
+        _guarded(done, partial(_take_up, store, task, done))
     for name in _due_imports(store):
-        _guarded(done, lambda name=name: _run_due(store, name, done))  # type: ignore[misc]
+        _guarded(done, partial(_run_due, store, name, done))
     triggers.ignore_late(store)
     _send_due(store, done)
     return done
 
 
-def _guarded(done: Ticked, work: "object") -> None:
+def _guarded(done: Ticked, work: Callable[[], None]) -> None:
     try:
-        work()  # type: ignore[operator]
+        work()
     except Cancelled:
         raise
     except XpimportError as problem:
@@ -52,7 +54,7 @@ def _guarded(done: Ticked, work: "object") -> None:
 def _send_due(store: Store, done: Ticked) -> None:
     for trigger in triggers.due(store):
         if trigger.id not in done.triggers:
-            _guarded(done, lambda trigger=trigger: _send(store, trigger, done))  # type: ignore[misc]
+            _guarded(done, partial(_send, store, trigger, done))
 
 
 def _send(store: Store, trigger: Trigger, done: Ticked) -> None:

@@ -27,27 +27,29 @@ class Consent:
     given: str
     mapped: bool
 
-    def record_opt_outs(self, store: Store, run: Run) -> None:
-        """A file's 0 belongs to the address too, and a later consent takes such an opt-out back."""
-        if not self.mapped:
-            return
-        source = f"import {run.import_name}, task {run.task}"
-        rows = " FROM temp.who w JOIN staging.people s ON s.row = w.row LEFT JOIN main.profiles p ON p.id = w.profile"
+    def record_opt_outs(self, store: Store, run: Run, after: int, upto: int) -> None:
+        """Inside a transaction: an opt-out in the file belongs to the address too."""
+        key = "user_id" if run.definition.identify_by == "user_id" else "email_key"
         store.db.execute(
             "INSERT INTO opt_outs (medium, address, opted_out_at, source)"
-            f" SELECT ?, {self.address}, coalesce({self.given}, ?), ? {rows}"
-            f" WHERE s.{SUBSCRIPTION[self.medium]} = 0 AND {self.address} IS NOT NULL"
+            f" SELECT ?, {self.address}, coalesce({self.given}, ?), ? FROM staging.ranked r"
+            f" JOIN staging.people s ON s.row = r.row LEFT JOIN main.profiles p ON p.{key} = s.key"
+            f" WHERE r.rank > ? AND r.rank <= ? AND s.{SUBSCRIPTION[self.medium]} = 0 AND {self.address} IS NOT NULL"
             " ON CONFLICT (medium, address) DO UPDATE SET opted_out_at = max(opted_out_at, excluded.opted_out_at)",
-            (self.medium, to_text(run.started_at), source),
+            (self.medium, to_text(run.started_at), f"import {run.import_name}, task {run.task}", after, upto),
         )
+
+    def take_back(self, store: Store) -> None:
+        """Inside a merging transaction: a consent later than an address's opt-out takes it back."""
         store.db.execute(
-            "DELETE FROM opt_outs WHERE medium = ? AND address IN"
-            f" (SELECT {self.address} {rows} WHERE w.{self.medium}_revived)",
+            f"DELETE FROM opt_outs WHERE medium = ? AND address IN (SELECT {self.address} FROM temp.who w"
+            " JOIN staging.people s ON s.row = w.row LEFT JOIN main.profiles p ON p.id = w.profile"
+            f" WHERE w.{self.medium}_revived)",
             (self.medium,),
         )
 
 
-def consent_of(store: Store, medium: str, run: Run, attributes: Sequence[str]) -> Consent:
+def consent_of(medium: str, run: Run, attributes: Sequence[str]) -> Consent:
     """The SQL that decides a medium's subscription for the rows of this run."""
     column, time_column = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium]
     mapped = column in attributes

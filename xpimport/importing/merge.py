@@ -24,6 +24,7 @@ PAUSE = 0.004
 """Seconds between two of them, in which somebody who polls for the lock finds it free."""
 
 FIRST_BATCH, LARGEST_BATCH = 2_000, 50_000
+OPT_OUT_BATCH = 50_000
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,19 @@ def record_rejections(store: Store, run: Run) -> None:
         time.sleep(PAUSE)
 
 
+def record_opt_outs(store: Store, run: Run, attributes: Sequence[str], people: int) -> None:
+    """Before anything is merged, so that what a row finds does not depend on how the rows fall into batches."""
+    for medium, column in SUBSCRIPTION.items():
+        if column not in attributes:
+            continue
+        consent = consent_of(medium, run, attributes)
+        for start in range(0, people, OPT_OUT_BATCH):
+            with store.writing():
+                consent.record_opt_outs(store, run, start, start + OPT_OUT_BATCH)
+                store.db.execute("UPDATE tasks SET heartbeat = ? WHERE id = ?", (heartbeat(), run.task))
+            time.sleep(PAUSE)
+
+
 def merge(store: Store, run: Run, attributes: Sequence[str], people: int, progress: Callable[[int, int], None]) -> None:
     """Merge all people that are staged, from the task's cursor on. `progress` gets people done and in all.
 
@@ -154,11 +168,12 @@ def _merge_batch(store: Store, run: Run, attributes: Sequence[str], after: int, 
         raise Refused(f"Task {run.task} was taken over by another process.")
     db.execute("DELETE FROM temp.who")
     _identify(store, run, attributes, after, upto)
-    consents = [consent_of(store, medium, run, attributes) for medium in ("email", "sms")]
+    consents = [consent_of(medium, run, attributes) for medium in ("email", "sms")]
     _decide(store, run, attributes, consents)
     _number_new(store)
     for consent in consents:
-        consent.record_opt_outs(store, run)
+        if consent.given != "NULL":
+            consent.take_back(store)
     _update(store, run, attributes)
     _insert(store, run, attributes)
     db.execute(

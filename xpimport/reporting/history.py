@@ -39,7 +39,7 @@ def task_details(store: Store, task: int) -> Details:
     row = store.one(_SELECT + " WHERE t.id = ?", task)
     if row is None:
         raise NotFound(f"There is no task {task}. See: xpimport task list")
-    details = _common(store, row)
+    details = _common(row)
     if row["type"] != "profile_import":
         return {**details, "about_task": row["about_task_id"], "output": row["output"]}
     details["rejections"] = [
@@ -66,7 +66,7 @@ def status_of(row: Any) -> str:
     return str(row["status"])
 
 
-def _common(store: Store, row: Any) -> Details:
+def _common(row: Any) -> Details:
     files = [{key: file[key] for key in ("name", "bytes", "sha256")} for file in json.loads(row["files"])]
     error = {"code": row["error_code"], "message": row["error_message"]} if row["error_code"] else None
     trigger = None
@@ -173,7 +173,7 @@ def task_list(store: Store, filters: dict[str, str], limit: int | None = None) -
     wanted = [row for row in rows if filters.get("status") in {None, status_of(row)}]
     found = []
     for row in wanted[:limit]:
-        details = _common(store, row)
+        details = _common(row)
         if row["type"] == "profile_import":
             details["delivery"] = _delivery(store, row)
             details["engagement"] = _engagement(row)

@@ -16,7 +16,7 @@ ATTRIBUTE_TYPES = (
     "string", "number", "integer", "boolean", "date", "datetime", "json", "email", "mobile", "language", "timezone",
 )  # fmt: skip
 
-SQL_TYPES = {name: "TEXT" for name in ATTRIBUTE_TYPES} | {"number": "REAL", "integer": "INTEGER", "boolean": "INTEGER"}
+SQL_TYPES = dict.fromkeys(ATTRIBUTE_TYPES, "TEXT") | {"number": "REAL", "integer": "INTEGER", "boolean": "INTEGER"}
 
 BUILT_IN = {
     "user_id": "user_id",
@@ -73,13 +73,14 @@ _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(rf"({_ATEXT}(?:\.{_ATEXT})*)@((?:{_LABEL}\.)+[A-Za-z]{{2,63}})")
 _ODD_DOMAIN = re.compile(
-    r"(?:^|\.)(?:xn--|..--)|\.(?:test|invalid|localhost|local|example|onion|arpa)$|(?:^|\.)(?:home\.arpa)$", re.IGNORECASE
+    r"(?:^|\.)(?:xn--|..--)|\.(?:test|invalid|localhost|local|example|onion|arpa)$|(?:^|\.)(?:home\.arpa)$",
+    re.IGNORECASE,
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _BOOLEAN = {"true": 1, "1": 1, "false": 0, "0": 0}
 
 
-class _Bad(Exception):  # noqa: N818
+class _Bad(Exception):
     """A cell that cannot be imported; the argument is the code."""
 
 

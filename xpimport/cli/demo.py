@@ -1,0 +1,138 @@
+"""demo: the whole job on the example list, in a store of its own."""
+
+import contextlib
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+from xpimport.cli import screen
+from xpimport.cli.options import example
+from xpimport.cli.running import send_at_once
+from xpimport.cli.task import summary, trigger_line
+from xpimport.defining import attributes, campaigns, settings
+from xpimport.defining.campaigns import Campaign
+from xpimport.defining.imports import Import
+from xpimport.errors import Failed
+from xpimport.flow import defining
+from xpimport.flow.running import Progress, run_now
+from xpimport.reporting import history, rows
+from xpimport.rules.definition import Definition
+from xpimport.sending import triggers
+from xpimport.store.database import Store, create_store
+from xpimport.store.location import default_path, files_directory
+
+
+def examples() -> Path:
+    """The folder with the example list and campaign: installed beside the program, or in the repository."""
+    package = Path(__file__).parents[1]
+    for folder in (package / "examples", package.parent / "examples"):
+        if (folder / "profiles.csv").is_file():
+            return folder
+    raise Failed("The example list is not installed. Get it from the project's repository.")
+
+
+@example("xpimport demo")
+def demo() -> None:
+    """Show the whole job on an example list, in a store of its own; nothing leaves this machine."""
+    folder = examples()
+    path = Path(default_path()).parent / "demo.db"
+    _clear(path)
+    store, _ = create_store(path)
+    with contextlib.closing(store.db):
+        _title("1. A campaign, and an import that sends it to the people of a list")
+        _define(store, folder)
+        _title("2. The import, and the campaign at once to exactly those people")
+        with screen.progress() as bars:
+            steps = Progress(bars.reading, bars.merging, bars.sending)
+            task = run_now(store, "spring-list", source=None, again=False, progress=steps)
+            send_at_once(store, task, steps)
+        details = history.task_details(store, task)
+        if details["status"] != "completed":
+            raise Failed(f"The demo's import failed: {details['error']['message']}")
+        summary(details, settings.get(store, "timezone"))
+        screen.say(trigger_line(details["trigger"], settings.get(store, "timezone")))
+        _title("3. Who did not get it, and why (the excluded users report)")
+        _excluded(store, task)
+        _title("4. One message, as it lies in the outbox")
+        _message(store, task)
+        _next(path, task, details)
+
+
+def _title(text: str) -> None:
+    screen.out(f"\n{text}\n")
+
+
+def _clear(path: Path) -> None:
+    for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm"), Path(f"{path}-journal")):
+        file.unlink(missing_ok=True)
+    shutil.rmtree(files_directory(str(path)), ignore_errors=True)
+
+
+def _define(store: Store, folder: Path) -> None:
+    with store.writing():
+        store.db.execute("INSERT INTO settings VALUES ('store.id', 'demo')")
+    settings.put(store, "timezone", settings.local_zone()[0])
+    settings.put(store, "triggers", "on")
+    settings.put(store, "file.look", "0s")
+    for name, kind in (("first_name", "string"), ("city", "string"), ("points", "integer")):
+        attributes.add(store, name, kind)
+    subject = "{{ first_name | default('Hello', true) }}, spring is here"
+    defining.keep_campaign(
+        store,
+        Campaign(
+            name="welcome",
+            channel="outbox",
+            medium="email",
+            subject=subject,
+            text=campaigns.read_content(folder / "welcome.txt"),
+            html=campaigns.read_content(folder / "welcome.html"),
+            sender="Demo <demo@example.com>",
+        ),
+    )
+    source = str(folder / "profiles.csv")
+    zone = settings.get(store, "timezone")
+    defining.keep_import(store, Import("spring-list", Definition(source), zone, campaign="welcome"))
+    screen.pairs(
+        [
+            ("Campaign", "welcome: text and HTML, channel outbox (a folder of messages)"),
+            ("Import", f"spring-list, from {source}"),
+            ("Sends", "welcome, as soon as it completes"),
+        ]
+    )
+
+
+def _excluded(store: Store, task: int) -> None:
+    number, path, count = rows.keep_excluded_report(store, task)
+    first = [line for _, line in zip(range(5), rows.people(store, task, "excluded"), strict=False)]
+    columns = ("user_id", "address", "outcome", "reason", "row")
+    screen.table([[line[column] for column in columns] for line in first], columns)
+    screen.out(f"... {screen.counted(count, 'person', 'people')} in all, kept as task {number}: {path}")
+
+
+def _message(store: Store, task: int) -> None:
+    trigger = triggers.of_task(store, task)
+    profile = store.scalar(
+        "SELECT d.profile_id FROM deliveries d JOIN profiles p ON p.id = d.profile_id WHERE d.trigger_id = ?"
+        " AND d.state = 'accepted' AND p.first_name IS NOT NULL ORDER BY d.profile_id LIMIT 1",
+        trigger.id if trigger else 0,
+    )
+    made = defining.preview(store, "welcome", profile)
+    for line in (f"To: {made.message.to}", f"Subject: {made.rendered.subject}", "", *made.rendered.text.splitlines()):
+        screen.out("  " + screen.visible(line))
+
+
+def _next(path: Path, task: int, details: dict[str, Any]) -> None:
+    db = shlex.quote(str(path))
+    _title("What to try next")
+    screen.out(f"  export XPIMPORT_DB={db}")
+    screen.out(f"  xpimport task show {task}")
+    screen.out("  xpimport report --excluded > out.csv")
+    screen.out("  xpimport report --rejected > rejected.csv")
+    screen.out(
+        f"  ls {shlex.quote(files_directory(str(path)))}/outbox/new   # {details['delivery']['accepted']:,} messages"
+    )
+    screen.out("  xpimport run-now spring-list            # the same list again: held, not sent twice")
+    screen.out("  xpimport import edit spring-list --schedule 'daily 03:00' --send-at 09:00")
+    screen.out("  xpimport plan")
+    screen.out("\n  For a store of your own: unset XPIMPORT_DB; xpimport init")
