@@ -102,10 +102,13 @@ def first_instant(wall: datetime, zone: ZoneInfo) -> datetime:
 
 
 def whole_day_offset(midnight: datetime, zone: ZoneInfo) -> timedelta | None:
-    """The offset from UTC on the day that begins at the naive `midnight`; None where a change touches it."""
-    ends = (midnight, midnight + ONE_DAY)
-    offsets = {wall.replace(tzinfo=zone, fold=fold).utcoffset() for wall in ends for fold in (0, 1)}
-    return offsets.pop() if len(offsets) == 1 else None
+    """The offset of every first pass on the day that begins at the naive `midnight`; None if there are several.
+
+    Only the first pass of a time counts, so the two midnights tell all: a change that leaves them alike is
+    one that begins with the second of them.
+    """
+    first, second = (wall.replace(tzinfo=zone).utcoffset() for wall in (midnight, midnight + ONE_DAY))
+    return first if first == second else None
 
 
 def _change_between(early: datetime, late: datetime, zone: ZoneInfo) -> datetime:
@@ -125,7 +128,7 @@ def steady_spans(zone: ZoneInfo, start: datetime) -> Iterator[Span]:
     begin = to_utc(start).replace(microsecond=0)
     offset = offset_at(begin, zone)
     while True:
-        # No zone has had two changes within a day of each other: the closest two are 95 hours apart.
+        # No zone has ever had two changes within a day: the closest in the tz database are 95 hours apart.
         end = begin + ONE_DAY
         following = offset_at(end, zone)
         if following != offset:
