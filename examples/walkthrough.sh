@@ -12,15 +12,25 @@ cd "$work"
 XPIMPORT_DB=$work/xpimport.db
 export XPIMPORT_DB
 
-# run CODE ARGUMENTS: show and run the command; its exit code must be CODE.
+# run CODE ARGUMENTS: show and run the command; its exit code must be CODE. JSON is checked, not shown.
 run() {
     expected=$1
     shift
-    said="xpimport $*"
-    printf '\n$ %s%s\n' "${XPIMPORT_NOW:+XPIMPORT_NOW=$XPIMPORT_NOW }" "$said"
+    said=xpimport
+    for word in "$@"; do
+        case $word in
+            *[!A-Za-z0-9_./:=@,-]*) said="$said '$word'" ;;
+            *) said="$said $word" ;;
+        esac
+    done
+    printf '\n$ XPIMPORT_NOW=%s %s\n' "$XPIMPORT_NOW" "$said"
     code=0
     "$XPIMPORT" "$@" >out 2>err || code=$?
-    sed 's/^/    /' err out
+    sed -e '/(XPIMPORT_NOW)/d' -e 's/^/    /' err
+    case " $* " in
+        *" --json "*) ;;
+        *) sed 's/^/    /' out ;;
+    esac
     [ "$code" = "$expected" ] || fail "exit code $code, expected $expected"
 }
 fail() {
