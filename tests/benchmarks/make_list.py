@@ -40,9 +40,9 @@ class Region:
     names: tuple[tuple[str, str], ...]
 
 
-# The mobile numbers are of ranges kept for fiction; d stands for a digit that is drawn.
+# The mobile numbers are of ranges kept for fiction; d stands for a digit, "" for nobody with a mobile.
 REGIONS = [
-    Region("en", "America/New_York", "+121255501dd", ("New York", "Washington, DC", "Boston", "Philadelphia"),
+    Region("en", "America/New_York", "+1", ("New York", "Washington, DC", "Boston", "Philadelphia"),
            (("Emma", "emma"), ("James", "james"), ("Michael", "michael"), ("D'Angelo", "dangelo"))),
     Region("en-GB", "Europe/London", "+447700900ddd", ("London", "Leeds", "Bath", "Newcastle upon Tyne"),
            (("Amelia", "amelia"), ("George", "george"), ("Siân", "sian"), ("Zoë", "zoe"))),
@@ -52,7 +52,7 @@ REGIONS = [
            (("Zoé", "zoe"), ("François", "francois"), ("Jean-Luc", "jeanluc"), ("Anaïs", "anais"))),
     Region("de", "Europe/Berlin", "+4917139200dd", ("Berlin", "Köln", "München", "Frankfurt (Oder)"),
            (("Jürgen", "juergen"), ("Anna", "anna"), ("Björn", "bjoern"), ("Groß, Dr. Uwe", "uwe.gross"))),
-    Region("es", "America/Mexico_City", "+130555501dd", ("Ciudad de México", "León", "Mérida", "Cancún"),
+    Region("es", "America/Mexico_City", "+1", ("Ciudad de México", "León", "Mérida", "Cancún"),
            (("José", "jose"), ("Íñigo", "inigo"), ("Begoña", "begona"), ("Lucía", "lucia"))),
     Region("pl", "Europe/Warsaw", "", ("Łódź", "Kraków", "Gdańsk", "Świnoujście"),
            (("Łukasz", "lukasz"), ("Małgorzata", "malgorzata"), ("Zbigniew", "zbigniew"), ("Żaneta", "zaneta"))),
@@ -174,14 +174,14 @@ class People:
     def clean(self, number: int) -> Row:
         """A valid row."""
         # One draw a row, cut into pieces: a draw for each cell would take half of the time.
-        bits = self.rng.getrandbits(80)
+        bits = self.rng.getrandbits(56)
         region = REGIONS[(bits & 255) % len(REGIONS)]
         first, local = region.names[(bits >> 8 & 255) % len(region.names)]
         return [
             f"C{number:07d}",
             f"{local}{number}@{DOMAINS[(bits >> 16 & 255) % len(DOMAINS)]}",
             "1" if bits >> 24 & 7 else "0",
-            self._mobile(region.mobile, bits >> 56),
+            self._mobile(region.mobile, number),
             "1" if bits >> 27 & 1 else "0",
             region.language,
             region.timezone,
@@ -190,12 +190,16 @@ class People:
             str((bits >> 36 & 0xFFFFF) % 20_000),
         ]
 
-    def _mobile(self, pattern: str, bits: int) -> str:
+    def _mobile(self, pattern: str, number: int) -> str:
+        """A number of nobody else's on the list, as an opt-out belongs to the number too."""
         if not pattern:
             return ""
         digits = pattern.count("d")
-        number = f"{bits % 10**digits:0{digits}d}"
-        return pattern.rstrip("d") + number
+        if digits and number < 10**digits:
+            return f"{pattern[:-digits]}{number:0{digits}d}"
+        # No area code of North America has 9 as its second digit.
+        area = number % 80
+        return f"+1{2 + area % 8}9{area // 8}{5550000 + number // 80}"
 
     def weathered(self, row: Row) -> Row:
         """A valid row, sometimes with what lists have besides errors."""
