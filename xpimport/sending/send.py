@@ -160,7 +160,8 @@ class _Send:
             self._gather(wait=bool(self.flying or self._granted or not self.ready))
             with self.store.writing():
                 self._write()
-            if not self.flying and (self.verdict != "go" or self.granter.exhausted):
+            idle = not self.flying and not self._granted
+            if idle and (self.verdict != "go" or self.granter.exhausted):
                 return
 
     def _write(self) -> None:
