@@ -1,6 +1,7 @@
 """crontab: the line that runs the tick every minute."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -26,9 +27,17 @@ def _warn_of_env(store: Store) -> None:
 
 
 @app.command("show", epilog="Example: xpimport crontab show")
-def show(ctx: typer.Context) -> None:
+def show(
+    ctx: typer.Context,
+    systemd: Annotated[bool, typer.Option("--systemd", help="Print units for systemd instead.")] = False,
+) -> None:
     """Print the line, and say whether it is installed."""
     with store_of(ctx):
+        if systemd:
+            for name, text in crontab.systemd_units(crontab.program(), _path(ctx)).items():
+                screen.out(f"# {name}\n{text}")
+            screen.say("Put them into ~/.config/systemd/user, then: systemctl --user enable --now xpimport.timer")
+            return
         state = crontab.show(_path(ctx))
     screen.out(state.line)
     if not state.available:

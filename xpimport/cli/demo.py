@@ -9,7 +9,7 @@ from typing import Any
 from xpimport.cli import screen
 from xpimport.cli.options import example
 from xpimport.cli.running import send_at_once
-from xpimport.cli.task import summary, trigger_line
+from xpimport.cli.task import summary
 from xpimport.defining import attributes, campaigns, settings
 from xpimport.defining.campaigns import Campaign
 from xpimport.defining.imports import Import
@@ -51,7 +51,6 @@ def demo() -> None:
         if details["status"] != "completed":
             raise Failed(f"The demo's import failed: {details['error']['message']}")
         summary(details, settings.get(store, "timezone"))
-        screen.say(trigger_line(details["trigger"], settings.get(store, "timezone")))
         _title("3. Who did not get it, and why (the excluded users report)")
         _excluded(store, task)
         _title("4. One message, as it lies in the outbox")

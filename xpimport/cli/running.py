@@ -46,7 +46,7 @@ def run_now(
         screen.json_out(details)
     else:
         summary(details, zone)
-    _next_step(details, zone)
+    _next_step(details, zone, quiet=json)
     if sent is not None and not sent.connected:
         raise Unreachable(
             f"No connection could be made, so nothing was sent: {sent.problem}. The next ticks try again."
@@ -64,10 +64,12 @@ def send_at_once(store: Store, task: int, steps: Progress) -> Sent | None:
     return send_due(store, trigger, steps)
 
 
-def _next_step(details: "dict[str, object]", zone: str) -> None:
+def _next_step(details: "dict[str, object]", zone: str, *, quiet: bool) -> None:
+    """What to do now, on stderr; with JSON on stdout the trigger's state too."""
     task, trigger = details["id"], details["trigger"]
     if isinstance(trigger, dict):
-        screen.say(trigger_line(trigger, zone))
+        if quiet:
+            screen.say(trigger_line(trigger, zone))
         if trigger["state"] == rules.SCHEDULED:
             screen.say(f"Stop it: xpimport stop-trigger {task}")
         elif trigger["state"] == rules.HELD:
@@ -128,6 +130,7 @@ def release_trigger(
     with store_of(ctx) as store:
         released = deciding.release(store, task, at)
         row = store.one("SELECT i.timezone FROM tasks t JOIN imports i ON i.id = t.import_id WHERE t.id = ?", task)
-    when = screen.moment(released.send_at, row["timezone"], distance=True)
-    screen.say(f"The trigger of task {task} is scheduled: {when}. The tick after that sends it.")
+        ahead = released.send_at > now()
+    when = screen.moment(released.send_at, row["timezone"], distance=ahead)
+    screen.say(f"The trigger of task {task} is armed: {f'it sends at {when}' if ahead else 'the next tick sends it'}.")
     screen.say(f"Undo: xpimport stop-trigger {task}")

@@ -113,7 +113,7 @@ def show(ctx: typer.Context, task: Annotated[int, typer.Argument(help="The task.
         screen.json_out(details)
         return
     summary(details, zone)
-    _offers(details, zone)
+    _offers(details)
 
 
 def _zone(store: Store, task: int) -> str:
@@ -158,6 +158,8 @@ def summary(details: dict[str, Any], zone: str) -> None:
         screen.table([[one["reason"], one["count"]] for one in details["rejections"]], ["rejected because", "rows"])
     if delivery is not None:
         _deliveries(delivery)
+    if details["trigger"]:
+        screen.out(trigger_line(details["trigger"], zone))
 
 
 def _deliveries(delivery: dict[str, Any]) -> None:
@@ -179,10 +181,9 @@ def trigger_line(trigger: dict[str, Any], zone: str) -> str:
     return f"Campaign {campaign}: {state}{when}{because}."
 
 
-def _offers(details: dict[str, Any], zone: str) -> None:
+def _offers(details: dict[str, Any]) -> None:
     task, trigger, delivery = details["id"], details["trigger"], details["delivery"]
     if trigger:
-        screen.say(trigger_line(trigger, zone))
         if details.get("problem"):
             screen.say(f"Last problem: {details['problem']}")
         if trigger["state"] in rules.STOPPABLE:

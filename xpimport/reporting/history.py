@@ -42,13 +42,7 @@ def task_details(store: Store, task: int) -> Details:
     details = _common(row)
     if row["type"] != "profile_import":
         return {**details, "about_task": row["about_task_id"], "output": row["output"]}
-    details["rejections"] = [
-        {"reason": found["reason"], "count": found["n"]}
-        for found in store.all(
-            "SELECT reason, count(*) AS n FROM rejections WHERE task_id = ? GROUP BY reason ORDER BY n DESC, reason",
-            task,
-        )
-    ]
+    details["rejections"] = _rejections(store, task)
     details["delivery"] = _delivery(store, row)
     details["engagement"] = _engagement(row)
     details["ignored_columns"] = json.loads(row["ignored_columns"])
@@ -57,6 +51,13 @@ def task_details(store: Store, task: int) -> Details:
     details["moves"] = _moves(store, row["trigger_id"])
     details["problem"] = row["problem"]
     return details
+
+
+def _rejections(store: Store, task: int) -> list[Details]:
+    rows = store.all(
+        "SELECT reason, count(*) AS n FROM rejections WHERE task_id = ? GROUP BY reason ORDER BY n DESC, reason", task
+    )
+    return [{"reason": row["reason"], "count": row["n"]} for row in rows]
 
 
 def status_of(row: Any) -> str:
@@ -177,6 +178,7 @@ def task_list(store: Store, filters: dict[str, str], limit: int | None = None) -
         if row["type"] == "profile_import":
             details["delivery"] = _delivery(store, row)
             details["engagement"] = _engagement(row)
+            details["rejections"] = _rejections(store, row["id"])
         found.append(details)
     return found
 
@@ -221,7 +223,7 @@ def check_begun(store: Store, task: int) -> None:
         )
 
 
-def where_of(row: int, files: list[Details]) -> str:
+def where_of(row: int, files: list[Details]) -> int | str:
     """A row as a person finds it: its line, with the file's name where there are several."""
     place = file_of(row)
-    return f"{files[place]['name']}:{line_of(row)}" if len(files) > 1 and place < len(files) else str(line_of(row))
+    return f"{files[place]['name']}:{line_of(row)}" if len(files) > 1 and place < len(files) else line_of(row)

@@ -1,0 +1,70 @@
+"""A send that is killed at any moment: nobody gets it twice, and whoever may have got it is listed as uncertain."""
+
+import re
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from servers.smtp_peer import smtp_peer
+
+KILLED = Path(__file__).parents[1] / "servers" / "killed.py"
+PEOPLE = 8
+
+
+def prepare(xp, tmp_path: Path) -> None:
+    lines = ["user_id,email,email_subscription", *(f"u{n:02},p{n}@example.com,1" for n in range(PEOPLE))]
+    (tmp_path / "list.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / "hello.txt").write_text("Hello {{ user_id }}", encoding="utf-8")
+    for command in (
+        ("init",),
+        ("settings", "set", "triggers", "on"),
+        ("settings", "set", "file.look", "0s"),
+        ("settings", "set", "smtp.connections", "3"),
+        ("campaign", "add", "hello", "--channel", "smtp", "--subject", "Hi", "--text", tmp_path / "hello.txt",
+         "--from", "news@example.com"),
+        ("import", "add", "list", "--source", tmp_path / "list.csv", "--campaign", "hello"),
+    ):  # fmt: skip
+        assert xp(*command).code == 0
+
+
+@pytest.mark.parametrize("step", ["begin", "commit", "talk", "read"])
+def test_a_send_killed_at_any_step_never_sends_twice_and_loses_nobody(xp, tmp_path, step):
+    prepare(xp, tmp_path)
+    db = tmp_path / "xpimport.db"
+    clean = db.read_bytes()
+    for nth in range(1, 200):
+        for left in tmp_path.glob("xpimport.db*"):
+            if left.is_file():
+                left.unlink()
+        db.write_bytes(clean)
+        with smtp_peer() as peer:
+            assert xp("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}").code == 0
+            command = [sys.executable, KILLED, step, nth, "--db", db, "run-now", "list"]
+            done = subprocess.run([str(part) for part in command], capture_output=True, check=False, timeout=60)
+            for _ in range(3):
+                assert xp("tick").code == 0
+            got = Counter(re.search(rb"^To: (\S+)", message, re.MULTILINE)[1].decode() for message in peer.messages)
+        check_fates(xp, db, got)
+        if done.returncode == 0:
+            assert nth > 3
+            return
+        assert done.returncode == -9
+    pytest.fail("the send never completed untouched")
+
+
+def check_fates(xp, db: Path, got: Counter[str]) -> None:
+    assert max(got.values(), default=0) <= 1
+    with closing(sqlite3.connect(db)) as look:
+        fates = look.execute("SELECT address, state FROM deliveries").fetchall()
+        if not look.execute("SELECT 1 FROM tasks").fetchall():
+            return
+    states = Counter(state for _, state in fates)
+    assert set(states) <= {"accepted", "uncertain"}, xp("task", "show", 1, "--json").out
+    assert states.total() == PEOPLE
+    assert states["uncertain"] <= 3
+    assert all(got[address] == 1 for address, state in fates if state == "accepted")
+    assert xp("task", "show", 1, "--json").json()["trigger"]["state"] == "sent"
