@@ -16,6 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from xpimport.defining import crontab, settings
+from xpimport.rules import trigger
+from xpimport.sending import exclusion
+
 REPOSITORY = Path(__file__).parents[1]
 README = REPOSITORY / "README.md"
 
@@ -142,5 +146,22 @@ def test_readme_names_tests_that_exist() -> None:
 
 
 def test_readme_paths_exist() -> None:
-    named = set(re.findall(r"\b(?:examples|tests|xpimport)/[\w./-]+\.\w+", README.read_text()))
+    named = set(re.findall(r"(?<![\w/])(?:examples|tests)/[\w./-]+\.\w+", README.read_text()))
     assert not [name for name in named if not (REPOSITORY / name).exists()]
+
+
+def test_readme_explains_every_reason_and_setting() -> None:
+    text = README.read_text()
+    rows = [f"`{reason}` | {meaning} |" for reason, meaning in {**trigger.REASONS, **exclusion.REASONS}.items()]
+    rows += [
+        f"| `{setting.name}` | {f'`{setting.default}`' if setting.default else ''} | {setting.help} |"
+        for setting in settings.SETTINGS.values()
+    ]
+    assert not [row for row in rows if row not in text]
+
+
+def test_readme_shows_the_systemd_units() -> None:
+    text = README.read_text()
+    store = Path(f"{HOME}/.local/share/xpimport/xpimport.db")
+    for name, unit in crontab.systemd_units([f"{HOME}/xpimport/.venv/bin/xpimport"], store).items():
+        assert f"```ini\n# {name}\n{unit}```\n" in text
