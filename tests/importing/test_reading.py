@@ -1,0 +1,127 @@
+"""Reading lists: any dialect gives the same rows, and any bytes give rows or a refusal, never a traceback."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xpimport.errors import FileRefused
+from xpimport.importing.formats import FormatOptions
+from xpimport.importing.formats.csv import open_csv
+from xpimport.rules.values import check_column
+
+ENCODINGS = {"utf-8": None, "utf-8-sig": None, "utf-16": None, "cp1252": "cp1252", "latin-1": "latin-1"}
+CELL = st.text(st.sampled_from("ab ,;\"'éß€\n0"), max_size=8)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("lists") / "list.csv"
+
+
+@given(
+    rows=st.lists(st.tuples(CELL.map("x".__add__), CELL), min_size=1, max_size=8),
+    encoding=st.sampled_from(sorted(ENCODINGS)),
+    newline=st.sampled_from(["\n", "\r\n", "\r"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_rows_written_in_any_dialect_are_read_back_with_their_lines(place, rows, encoding, newline, quoting):
+    if encoding == "latin-1":
+        rows = [(a.replace("€", "e"), b.replace("€", "e")) for a, b in rows]
+    rows = [(a.replace("\n", newline), b.replace("\n", newline)) for a, b in rows]
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator=newline, quoting=quoting).writerows([("key", "value"), *rows])
+    place.write_bytes(text.getvalue().encode(encoding))
+    with open_csv(place, FormatOptions(encoding=ENCODINGS[encoding]), "list.csv") as reader:
+        batches = list(reader.batches(size=3))
+    read = [tuple(record) for batch in batches for record in batch.records]
+    lines = [line for batch in batches for line in batch.lines]
+    starts = [2 + sum(a.count(newline) + b.count(newline) + 1 for a, b in rows[:n]) for n in range(len(rows))]
+    assert (read, lines) == (rows, starts)
+    assert not any(batch.malformed for batch in batches)
+
+
+@given(st.binary(max_size=200) | st.text('a,"\n\r;\x00é', max_size=60).map(str.encode))
+def test_any_bytes_are_rows_or_a_refusal(place, content):
+    place.write_bytes(b"key,value\n" + content)
+    try:
+        with open_csv(place, FormatOptions(), "list.csv") as reader:
+            for batch in reader.batches():
+                assert len(batch.records) == len(batch.lines)
+                assert all(len(record) == 2 for record in batch.records)
+    except FileRefused:
+        return
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "value"),
+    [
+        ("email", " Ann@EXAMPLE.com ", "Ann@example.com"),
+        ("email", "ann@bücher.example.com", "ann@xn--bcher-kva.example.com"),
+        ("mobile", "+353850123456", "353850123456"),
+        ("number", "1.50", 1.5),
+        ("integer", "-7", -7),
+        ("boolean", "TRUE", 1),
+        ("subscription", "0", 0),
+        ("date", "2026-02-28", "2026-02-28"),
+        ("datetime", "2026-02-28 09:00:00 +01:00", "2026-02-28T08:00:00Z"),
+        ("json", '{"a": [1, 2]}', '{"a":[1,2]}'),
+        ("language", "PT-br", "pt-BR"),
+        ("timezone", "europe/dublin", "Europe/Dublin"),
+        ("string", "01234", "01234"),
+        ("string", "\u200b", None),
+    ],
+)
+def test_a_good_cell_is_stored_normalised(kind, cell, value):
+    checked = check_column(kind, [cell])
+    assert (checked.values, checked.bad) == ([value], {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "reason"),
+    [
+        ("email", "a@example.com, b@example.com", "invalid_email"),
+        ("email", "Ann <a@example.com>", "invalid_email"),
+        ("email", "a@localhost", "invalid_email"),
+        ("email", "a\u200bb@example.com", "control_character"),
+        ("mobile", "0850123456", "invalid_mobile"),
+        ("mobile", "+353 85 012", "invalid_mobile"),
+        ("number", "1,5", "invalid_number"),
+        ("number", "nan", "invalid_number"),
+        ("integer", "5.0", "invalid_integer"),
+        ("integer", str(2**63), "invalid_integer"),
+        ("boolean", "yes", "invalid_boolean"),
+        ("date", "2026-02-30", "invalid_date"),
+        ("datetime", "today", "invalid_datetime"),
+        ("json", "1", "invalid_json"),
+        ("language", "english", "invalid_language"),
+        ("timezone", "Mars/Base", "invalid_timezone"),
+        ("string", "x" * 102, "too_long"),
+        ("string", "a\x1b[0m", "control_character"),
+        ("user_id", " ", "missing_identifier"),
+    ],
+)
+def test_a_bad_cell_has_its_reason(kind, cell, reason):
+    checked = check_column(kind, [cell])
+    assert (checked.values, checked.bad) == ([None], {0: reason})
+
+
+@given(st.text(max_size=60), st.sampled_from(["email", "mobile", "number", "json", "datetime", "string", "user_id"]))
+def test_any_text_is_a_value_or_has_a_reason(cell, kind):
+    checked = check_column(kind, [cell])
+    assert checked.values[0] is None or not checked.bad
+    assert set(checked.bad) <= {0}
+
+
+@given(st.from_regex(r"[a-zA-Z0-9.+_-]{1,12}@[a-z0-9.-]{1,16}\.[a-z]{2,6}", fullmatch=True))
+def test_no_address_is_taken_that_email_validator_refuses(address):
+    from email_validator import EmailNotValidError, validate_email
+
+    if check_column("email", [address]).values[0] is not None:
+        try:
+            validate_email(address, check_deliverability=False)
+        except EmailNotValidError as problem:
+            pytest.fail(f"{address}: {problem}")
