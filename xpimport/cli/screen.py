@@ -26,7 +26,8 @@ def visible(value: object) -> str:
 
 
 def say(text: str) -> None:
-    """A line of talk, on stderr."""
+    """A line of talk, on stderr, after the data that came before it even where both go into one pipe."""
+    sys.stdout.flush()
     print(text.translate({**_UNSEEN, 10: "\n"}), file=sys.stderr)  # noqa: T201
 
 

@@ -5,7 +5,8 @@ https://sqlite.org/wal.html#walresetbug. The package pysqlite3 brings a sound on
 up by itself; the program must never mix two copies of the library on one file.
 """
 
-from typing import TYPE_CHECKING
+# Type checkers take this name for true; importing it from typing costs an idle tick 6 ms.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     import sqlite3
