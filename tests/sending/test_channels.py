@@ -24,7 +24,7 @@ from xpimport.errors import Invalid, Unreachable
 from xpimport.sending.channels import ACCEPTED, AuthRefused, Channel, Outcome, Outgoing, Session, open_channel
 from xpimport.sending.channels.smtp import is_loopback
 from xpimport.sending.channels.smtp_wire import stuffed
-from xpimport.sending.secrets import resolve
+from xpimport.secrets import resolve
 
 SECRET = "s3cret-sentinel-p4ss"
 

@@ -1,201 +1,80 @@
 """import: the automation that a list follows."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
 from xpimport.cli import screen
+from xpimport.cli.import_options import definition_changes, with_import_options
 from xpimport.cli.options import Csv, Json, Nl, Yes, form, group, store_of
 from xpimport.clock import now
 from xpimport.defining import imports, settings
 from xpimport.defining.imports import Import
-from xpimport.errors import Invalid
 from xpimport.flow import defining
 from xpimport.flow.running import send_instant
-from xpimport.rules.definition import Definition, share_or_count
+from xpimport.rules.definition import Definition
 from xpimport.rules.durations import format_duration, parse_duration
 
 app = group("Where a list comes from, how it is read, when it runs, and which campaign goes to its people.")
 
 Name = Annotated[str, typer.Argument(help="The import.")]
-Source = Annotated[
-    str | None, typer.Option("--source", help="A path or pattern: /lists/vip.csv, /lists/vip-{%Y-%m-%d}.csv, - .")
-]
-Map = Annotated[list[str] | None, typer.Option("--map", help="COLUMN=ATTRIBUTE; may be repeated.")]
-IdentifyBy = Annotated[str | None, typer.Option("--identify-by", help="user_id, or email for lists of addresses.")]
-Mode = Annotated[str | None, typer.Option("--mode", help="upsert, create or update.")]
-Blank = Annotated[str | None, typer.Option("--blank", help="A blank cell keeps or clears what is stored.")]
-Schedule = Annotated[
-    str | None, typer.Option("--schedule", help="'daily 03:00', 'weekly mon 03:00', 'monthly 1 03:00' or cron.")
-]
-Zone = Annotated[str | None, typer.Option("--timezone", help="The zone of schedule and send time.")]
-Subscribe = Annotated[list[str] | None, typer.Option("--subscribe", help="Vouch for the list: email or sms.")]
-CampaignName = Annotated[str | None, typer.Option("--campaign", help="The campaign to send to the list's people.")]
-SendAt = Annotated[
-    str | None, typer.Option("--send-at", help="HH:MM or cron; without it, as soon as the import completes.")
-]
-Grace = Annotated[str | None, typer.Option("--grace", help="How late a send may begin (15m).")]
-CatchUp = Annotated[str | None, typer.Option("--catch-up", help="How late a missed run still runs (6h).")]
-RetryFor = Annotated[str | None, typer.Option("--retry-for", help="How long refused messages are retried (4h).")]
-MinRows = Annotated[int | None, typer.Option("--min-rows", min=0, help="Fewer rows are unusual.")]
-MaxRows = Annotated[int | None, typer.Option("--max-rows", min=0, help="More rows are unusual.")]
-MaxRejected = Annotated[str | None, typer.Option("--max-rejected", help="More rejected rows are unusual: 200 or 5%.")]
-MaxChange = Annotated[str | None, typer.Option("--max-change", help="A share, like 30%, off the last runs' median.")]
-OnGuard = Annotated[
-    str | None, typer.Option("--on-guard", help="An unusual list fails, or holds the trigger: fail, hold.")
-]
-Take = Annotated[str | None, typer.Option("--take", help="Which of several files: newest, oldest or all.")]
-Marker = Annotated[str | None, typer.Option("--marker", help="A file that says the list is finished: .done or READY.")]
-CountFile = Annotated[str | None, typer.Option("--count-file", help="A file with the number of rows: .count.")]
-MaxAge = Annotated[str | None, typer.Option("--max-age", help="An older file is not taken.")]
-SameContent = Annotated[str | None, typer.Option("--same-content", help="The same list again: hold or send.")]
-Delimiter = Annotated[str | None, typer.Option("--delimiter", help="Between cells: , or ; or tab.")]
-Quote = Annotated[str | None, typer.Option("--quote", help='Around cells: " .')]
-Encoding = Annotated[str | None, typer.Option("--encoding", help="The text's encoding, where it is not UTF-8.")]
-
-
-def _mapping(pairs: list[str] | None) -> dict[str, str] | None:
-    if not pairs:
-        return None
-    mapping = {}
-    for pair in pairs:
-        column, found, attribute = pair.rpartition("=")
-        if not found or not column.strip() or not attribute.strip():
-            raise Invalid(f"--map {pair!r} is not COLUMN=ATTRIBUTE, like --map Vorname=first_name")
-        if column.strip() in mapping:
-            raise Invalid(f"--map names the column {column.strip()!r} twice.")
-        mapping[column.strip()] = attribute.strip()
-    return mapping
-
-
-def _seconds(text: str | None) -> int | None:
-    return None if text is None else int(parse_duration(text).total_seconds())
-
-
-def _share(text: str | None) -> float | None:
-    if text is None:
-        return None
-    checked = share_or_count(text, "--max-change")
-    if not checked.endswith("%"):
-        raise Invalid(f"--max-change {text!r} is not a share. Write it like 30%.")
-    return float(checked[:-1]) / 100
-
-
-def _changes(values: dict[str, Any]) -> dict[str, Any]:
-    """The options that were given, as fields of a Definition."""
-    read: dict[str, Any] = {
-        **values,
-        "mapping": _mapping(values["mapping"]),
-        "grace": _seconds(values["grace"]),
-        "catch_up": _seconds(values["catch_up"]),
-        "retry_for": _seconds(values["retry_for"]),
-        "max_age": _seconds(values["max_age"]),
-        "max_change": _share(values["max_change"]),
-        "max_rejected": None
-        if values["max_rejected"] is None
-        else share_or_count(values["max_rejected"], "--max-rejected"),
-        "subscribe": list(values["subscribe"]) if values["subscribe"] else None,
-        "delimiter": "\t" if values["delimiter"] in {"tab", "\\t"} else values["delimiter"],
-    }
-    return {name: value for name, value in read.items() if value is not None}
 
 
 @app.command(
     "add",
     epilog="Example: xpimport import add vip --source /lists/vip.csv --schedule 'daily 03:00' --campaign welcome --send-at 09:00",
 )
+@with_import_options
 def add(
     ctx: typer.Context,
     name: Name,
-    source: Annotated[str, typer.Option("--source", help="A path or pattern: /lists/vip.csv, /lists/vip-*.csv, - .")],
-    mapping: Map = None,
-    identify_by: IdentifyBy = None,
-    mode: Mode = None,
-    blank: Blank = None,
-    schedule: Schedule = None,
-    timezone: Zone = None,
-    subscribe: Subscribe = None,
-    campaign: CampaignName = None,
-    send_at: SendAt = None,
-    grace: Grace = None,
-    catch_up: CatchUp = None,
-    retry_for: RetryFor = None,
-    min_rows: MinRows = None,
-    max_rows: MaxRows = None,
-    max_rejected: MaxRejected = None,
-    max_change: MaxChange = None,
-    on_guard: OnGuard = None,
-    take: Take = None,
-    marker: Marker = None,
-    count_file: CountFile = None,
-    max_age: MaxAge = None,
-    same_content: SameContent = None,
-    delimiter: Delimiter = None,
-    quote: Quote = None,
-    encoding: Encoding = None,
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source", help="A path, pattern or address: /lists/vip-*.csv, sftp://..., https://..., s3://..., - ."
+        ),
+    ],
+    options: Mapping[str, Any],
 ) -> None:
     """Add an import, active at once."""
-    values = {key: value for key, value in locals().items() if key in Definition.__dataclass_fields__}
     with store_of(ctx) as store:
         draft = Import(
             name=name,
-            definition=Definition(**_changes(values)),
-            timezone=timezone or settings.get(store, "timezone"),
-            schedule=schedule,
-            campaign=campaign,
-            send_at=send_at,
+            definition=Definition(source=source, **definition_changes(options)),
+            timezone=options["timezone"] or settings.get(store, "timezone"),
+            schedule=options["schedule"],
+            campaign=options["campaign"],
+            send_at=options["send_at"],
         )
         kept = defining.keep_import(store, draft)
     _tell(kept, "Added")
 
 
 @app.command("edit", epilog="Example: xpimport import edit vip --send-at 10:30")
+@with_import_options
 def edit(
     ctx: typer.Context,
     name: Name,
-    source: Source = None,
-    mapping: Map = None,
-    identify_by: IdentifyBy = None,
-    mode: Mode = None,
-    blank: Blank = None,
-    schedule: Schedule = None,
-    timezone: Zone = None,
-    subscribe: Subscribe = None,
-    campaign: CampaignName = None,
-    send_at: SendAt = None,
-    grace: Grace = None,
-    catch_up: CatchUp = None,
-    retry_for: RetryFor = None,
-    min_rows: MinRows = None,
-    max_rows: MaxRows = None,
-    max_rejected: MaxRejected = None,
-    max_change: MaxChange = None,
-    on_guard: OnGuard = None,
-    take: Take = None,
-    marker: Marker = None,
-    count_file: CountFile = None,
-    max_age: MaxAge = None,
-    same_content: SameContent = None,
-    delimiter: Delimiter = None,
-    quote: Quote = None,
-    encoding: Encoding = None,
+    options: Mapping[str, Any],
+    source: Annotated[str | None, typer.Option("--source", help="A path, pattern or address.")] = None,
     no_campaign: Annotated[bool, typer.Option("--no-campaign", help="Send nothing any more.")] = False,
     no_send_at: Annotated[bool, typer.Option("--no-send-at", help="Send as soon as the import completes.")] = False,
     no_schedule: Annotated[bool, typer.Option("--no-schedule", help="Run by hand only.")] = False,
 ) -> None:
     """Change an import. A trigger that is armed keeps its moment."""
-    values = {key: value for key, value in locals().items() if key in Definition.__dataclass_fields__}
+    changes = definition_changes(options) | ({"source": source} if source else {})
     with store_of(ctx) as store:
         found = imports.get(store, name)
         draft = replace(
             found,
-            definition=replace(found.definition, **_changes(values)),
-            timezone=timezone or found.timezone,
-            schedule=None if no_schedule else schedule or found.schedule,
-            campaign=None if no_campaign else campaign or found.campaign,
+            definition=replace(found.definition, **changes),
+            timezone=options["timezone"] or found.timezone,
+            schedule=None if no_schedule else options["schedule"] or found.schedule,
+            campaign=None if no_campaign else options["campaign"] or found.campaign,
             campaign_id=None if no_campaign else found.campaign_id,
-            send_at=None if no_campaign or no_send_at else send_at or found.send_at,
+            send_at=None if no_campaign or no_send_at else options["send_at"] or found.send_at,
         )
         kept = defining.keep_import(store, draft)
     _tell(kept, "Changed")

@@ -154,9 +154,9 @@ def _reasons(path: "object") -> dict[str, int]:
 
 
 def _first_rows(file: SourceFile, found: Import) -> list[list[str]]:
-    from xpimport.importing.formats.csv import open_csv
+    from xpimport.importing.formats.opening import open_list
 
-    with open_csv(file.path, staging.options_of(found.definition), file.name) as reader:
+    with open_list(file.path, staging.options_of(found.definition), file.name) as reader:
         for batch in reader.batches(size=3):
             return batch.records[:3]
     return []

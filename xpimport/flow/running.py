@@ -235,11 +235,11 @@ def _check_consent(run: Run, files: list[SourceFile]) -> None:
 
 def targets_of(files: list[SourceFile], definition: Definition, kinds: tasks.Kinds) -> list[list[str]]:
     """For each file the attributes that its columns fill, read from its header alone. Raises FileRefused."""
-    from xpimport.importing.formats.csv import open_csv
+    from xpimport.importing.formats.opening import open_list
 
     found = []
     for file in files:
-        with open_csv(file.path, staging.options_of(definition), file.name) as reader:
+        with open_list(file.path, staging.options_of(definition), file.name) as reader:
             columns = staging.columns_of(reader.header, definition, kinds, file.name)
             found.append([column.attribute for column in columns])
     return found

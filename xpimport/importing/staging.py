@@ -13,7 +13,7 @@ from pathlib import Path
 
 from xpimport.errors import FileRefused
 from xpimport.importing.formats import Batch, FormatOptions, Malformed
-from xpimport.importing.formats.csv import open_csv
+from xpimport.importing.formats.opening import open_list
 from xpimport.importing.sources import SourceFile
 from xpimport.rules.definition import Definition, choose_columns
 from xpimport.rules.rows import FILE_STEP
@@ -92,7 +92,13 @@ def columns_of(
 
 def options_of(definition: Definition) -> FormatOptions:
     """How the text of this import's lists is read."""
-    return FormatOptions(definition.delimiter, definition.quote, definition.encoding)
+    return FormatOptions(
+        format=definition.format,
+        sheet=definition.sheet,
+        delimiter=definition.delimiter,
+        quote=definition.quote,
+        encoding=definition.encoding,
+    )
 
 
 def stage(
@@ -108,7 +114,7 @@ def stage(
         FileRefused: a file cannot be imported as a whole, or it changed while it was read (`file_changed`).
     """
     total = sum(file.bytes for file in files)
-    readers = [open_csv(file.path, options_of(definition), file.name) for file in files]
+    readers = [open_list(file.path, options_of(definition), file.name) for file in files]
     try:
         plans = [columns_of(r.header, definition, kinds, f.name) for r, f in zip(readers, files, strict=True)]
         attributes = list(dict.fromkeys(column.attribute for plan in plans for column in plan))

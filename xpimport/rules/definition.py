@@ -32,6 +32,14 @@ class Definition:
     count_file: str | None = None
     max_age: int | None = None
     same_content: str = "hold"
+    same_people: float | None = None
+    after: str = "leave"
+    format: str | None = None
+    sheet: str | None = None
+    region: str | None = None
+    password: str | None = None
+    key: str | None = None
+    token: str | None = None
     min_rows: int | None = None
     max_rows: int | None = None
     max_rejected: str | None = None

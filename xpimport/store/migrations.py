@@ -38,6 +38,12 @@ def m001_first(db: sqlite_utils.Database) -> None:
     _run(db, SENDING)
 
 
+@migrations()
+def m002_any_list_from_anywhere(db: sqlite_utils.Database) -> None:
+    """What a run has to say beyond its counts, the task whose rest it sends, and how fast runs are."""
+    _run(db, TASKS_2)
+
+
 DEFINING = """
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,
@@ -190,6 +196,13 @@ CREATE TABLE audience (
     row INTEGER NOT NULL,
     PRIMARY KEY (task_id, profile_id)
 ) STRICT, WITHOUT ROWID;
+"""
+
+TASKS_2 = """
+ALTER TABLE tasks ADD COLUMN rest_of INTEGER REFERENCES tasks (id);
+ALTER TABLE tasks ADD COLUMN work_began_at TEXT;
+ALTER TABLE tasks ADD COLUMN same_people REAL;
+ALTER TABLE tasks ADD COLUMN notes TEXT NOT NULL DEFAULT '[]';
 """
 
 SENDING = """

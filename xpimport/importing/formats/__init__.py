@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
 @dataclass(frozen=True)
 class FormatOptions:
-    """How to read a list of text.
+    """How to read a list.
 
     Attributes:
+        format: a name in `opening.FORMATS`, or None for what the file's name says.
+        sheet: the sheet of a workbook; None for its first.
         delimiter: one character between cells; a `sep=` first line wins over it.
         quote: one character around cells, or "" for a list without quoting.
         encoding: a Python codec name, or None for UTF-8; a byte order mark wins over it.
     """
 
+    format: str | None = None
+    sheet: str | None = None
     delimiter: str = ","
     quote: str = '"'
     encoding: str | None = None
@@ -56,3 +60,21 @@ class Batch:
     lines: Sequence[int]
     malformed: list[Malformed]
     offset: int
+
+
+class Reader(Protocol):
+    """An open list of any format; a context manager."""
+
+    header: list[str]
+
+    def batches(self, size: int = 20_000) -> Iterator[Batch]:
+        """Yield what follows the header, once. Raises FileRefused with line or row where it cannot be read."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+    def __enter__(self) -> Self:
+        """Give itself."""
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""

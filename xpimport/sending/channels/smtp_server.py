@@ -10,7 +10,7 @@ from xpimport.errors import Unreachable
 from xpimport.sending.channels import AuthRefused
 from xpimport.sending.channels.smtp_session import SmtpSession
 from xpimport.sending.channels.smtp_wire import Lost, Reply, Wire
-from xpimport.sending.secrets import resolve
+from xpimport.secrets import resolve
 
 if TYPE_CHECKING:
     import ssl

@@ -1,0 +1,22 @@
+"""Which format a list is in, and opening it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xpimport.importing.formats.csv import open_csv
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from xpimport.importing.formats import FormatOptions, Reader
+
+
+def open_list(path: Path, options: FormatOptions, name: str) -> Reader:
+    """Open the list at `path`, called `name` in messages, and read its header.
+
+    Raises:
+        FileRefused: it cannot be read as a whole; see the format's own opener for the codes.
+        Invalid: an option does not fit.
+    """
+    return open_csv(path, options, name)
