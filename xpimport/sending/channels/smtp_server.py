@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from xpimport.errors import Unreachable
+from xpimport.secrets import resolve
 from xpimport.sending.channels import AuthRefused
 from xpimport.sending.channels.smtp_session import SmtpSession
 from xpimport.sending.channels.smtp_wire import Lost, Reply, Wire
-from xpimport.secrets import resolve
 
 if TYPE_CHECKING:
     import ssl
