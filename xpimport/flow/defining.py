@@ -124,9 +124,8 @@ def check_import(store: Store, name: str) -> list[Checked]:
     looked = []
     for file in files:
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "check.sqlite"
-            staged = staging.stage(path, [file], found.definition, kinds, lambda *_: None)
-            rejected = _reasons(path)
+            staged = staging.stage(Path(folder) / "check", [file], found.definition, kinds, lambda *_: None)
+            rejected = _reasons(staged)
         columns = staging.columns_of(staged.header, found.definition, kinds, file.name)
         looked.append(
             Checked(
@@ -143,14 +142,17 @@ def check_import(store: Store, name: str) -> list[Checked]:
     return looked
 
 
-def _reasons(path: "object") -> dict[str, int]:
+def _reasons(staged: staging.Staged) -> dict[str, int]:
+    from collections import Counter
     from contextlib import closing
 
     from xpimport.store.driver import sqlite3
 
-    with closing(sqlite3.connect(str(path))) as db:
-        rows = db.execute("SELECT reason, count(*) FROM rejected GROUP BY reason ORDER BY 2 DESC, 1")
-        return dict(rows.fetchall())
+    found: Counter[str] = Counter()
+    for part in staged.parts:
+        with closing(sqlite3.connect(part.path)) as db:
+            found.update(dict(db.execute("SELECT reason, count(*) FROM rejected GROUP BY reason").fetchall()))
+    return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
 
 
 def _first_rows(file: SourceFile, found: Import) -> list[list[str]]:

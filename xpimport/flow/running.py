@@ -1,5 +1,6 @@
 """One import run, from a file to an armed trigger."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from xpimport.clock import now
 from xpimport.defining import attributes, imports, settings
 from xpimport.defining.imports import Import
 from xpimport.errors import Cancelled, Failed, FileRefused, Refused
-from xpimport.importing import merge, staging, tasks
+from xpimport.importing import merge, settling, staging, tasks
 from xpimport.importing.guards import check_guards
 from xpimport.importing.sources import SourceFile, local
 from xpimport.importing.tasks import Run
@@ -189,7 +190,7 @@ def _import(store: Store, run: Run, files: list[SourceFile], progress: Progress)
     if run.stage == "merging" and "+".join(hashes) != run.content_hash:
         raise FileRefused("The file is not the one that this task began with. Run it anew.", code="source_changed")
     tasks.note_files(store, run, files, hashes)
-    path = store.folder("staging") / f"task-{run.task}.sqlite"
+    place = store.folder("staging") / f"task-{run.task}.{os.getpid()}"
     beat = _Heart(store, run.task)
 
     def reading(rows: int, done: int, total: int) -> None:
@@ -197,18 +198,20 @@ def _import(store: Store, run: Run, files: list[SourceFile], progress: Progress)
         beat(f"reading: {rows} rows, {done * 100 // max(total, 1)} %")
 
     _check_consent(run, files)
-    staged = staging.stage(path, files, run.definition, run.kinds, reading)
-    merge.attach(store, path)
+    staged = staging.stage(place, files, run.definition, run.kinds, reading)
+    settling.attach(store, staged.parts)
     try:
-        settled = merge.settle(store, run, staged.attributes)
+        settled = settling.settle(store, run, staged)
         if run.stage != "merging":
             _check_counts(run, files, staged.read)
             guard = check_guards(store, run.import_id, run.definition, staged.read, settled.rejected)
+            settling.restore_cells(store, run, staged, files)
             _note_staged(store, run, staged, settled, guard)
-        merge.record_opt_outs(store, run, staged.attributes, settled.people)
-        merge.merge(store, run, staged.attributes, settled.people, progress.merging)
+        if store.scalar("SELECT cursor_key FROM tasks WHERE id = ?", run.task) is None:
+            settling.record_opt_outs(store, run, staged)
+        merge.merge(store, run, staged, progress.merging)
     finally:
-        merge.detach(store)
+        settling.detach(store, staged.parts)
     _complete(store, run, "+".join(hashes))
 
 
@@ -253,11 +256,11 @@ def _check_counts(run: Run, files: list[SourceFile], read: int) -> None:
         raise FileRefused(f"The count file announces {wanted} rows, and {read} were read.", code="count_mismatch")
 
 
-def _note_staged(store: Store, run: Run, staged: staging.Staged, settled: merge.Settled, guard: str | None) -> None:
+def _note_staged(store: Store, run: Run, staged: staging.Staged, settled: settling.Settled, guard: str | None) -> None:
     """From here on a killed run is taken up where it stopped."""
     import json
 
-    merge.record_rejections(store, run)
+    settling.record_rejections(store, run, staged)
     failed = guard is not None and run.definition.on_guard == "fail"
     with store.writing():
         store.db.execute(

@@ -16,7 +16,7 @@ from xpimport.store.database import Store
 
 @dataclass(frozen=True)
 class Consent:
-    """SQL for one medium, over s (the staged row), p (the profile, or nothing), o and x (opt-out, suppression)."""
+    """SQL for one medium, over s (the staged row), p (the profile, or nothing), and what `join` looks up."""
 
     medium: str
     join: str
@@ -24,33 +24,35 @@ class Consent:
     kept: str
     revived: str
     address: str
-    given: str
-    mapped: bool
 
-    def record_opt_outs(self, store: Store, run: Run, after: int, upto: int) -> None:
-        """Inside a transaction: an opt-out in the file belongs to the address too."""
-        key = "user_id" if run.definition.identify_by == "user_id" else "email_key"
+
+def opt_outs_of(store: Store, run: Run, medium: str, attributes: Sequence[str], people: str) -> None:
+    """Gather in temp.outs the addresses that opt out in the staged table `people`, with when.
+
+    An opt-out belongs to the address: the one in the file, else the one that the profile has.
+    """
+    column, key = ADDRESS[medium], "user_id"
+    if run.definition.identify_by == "email":
+        key = "email_key"
+    lower = "lower" if medium == "email" else ""
+    given = f"s.{SUBSCRIPTION_TIME[medium]}" if SUBSCRIPTION_TIME[medium] in attributes else "NULL"
+    out = f"s.{SUBSCRIPTION[medium]} = 0"
+    sources = [
+        f"SELECT p.{column} AS address, {given} AS at FROM {people} s JOIN main.profiles p ON p.{key} = s.key WHERE {out}"
+    ]
+    if column in attributes:
+        sources[0] += f" AND s.{column} IS NULL"
+        sources.append(f"SELECT s.{column} AS address, {given} AS at FROM {people} s WHERE {out}")
+    for source in sources:
         store.db.execute(
-            "INSERT INTO opt_outs (medium, address, opted_out_at, source)"
-            f" SELECT ?, {self.address}, coalesce({self.given}, ?), ? FROM staging.ranked r"
-            f" JOIN staging.people s ON s.row = r.row LEFT JOIN main.profiles p ON p.{key} = s.key"
-            f" WHERE r.rank > ? AND r.rank <= ? AND s.{SUBSCRIPTION[self.medium]} = 0 AND {self.address} IS NOT NULL"
-            " ON CONFLICT (medium, address) DO UPDATE SET opted_out_at = max(opted_out_at, excluded.opted_out_at)",
-            (self.medium, to_text(run.started_at), f"import {run.import_name}, task {run.task}", after, upto),
+            f"INSERT INTO temp.outs SELECT {lower}(address), coalesce(at, ?) FROM ({source}) WHERE address IS NOT NULL"
+            " ORDER BY 1 ON CONFLICT (address) DO UPDATE SET at = max(at, excluded.at)",
+            (to_text(run.started_at),),
         )
 
-    def take_back(self, store: Store) -> None:
-        """Inside a merging transaction: a consent later than an address's opt-out takes it back."""
-        store.db.execute(
-            f"DELETE FROM opt_outs WHERE medium = ? AND address IN (SELECT {self.address} FROM temp.who w"
-            " JOIN staging.people s ON s.row = w.row LEFT JOIN main.profiles p ON p.id = w.profile"
-            f" WHERE w.{self.medium}_revived)",
-            (self.medium,),
-        )
 
-
-def consent_of(medium: str, run: Run, attributes: Sequence[str]) -> Consent:
-    """The SQL that decides a medium's subscription for the rows of this run."""
+def consent_of(store: Store, medium: str, run: Run, attributes: Sequence[str]) -> Consent:
+    """The SQL that decides a medium's subscription for the rows of this run, as the store is in this transaction."""
     column, time_column = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium]
     mapped = column in attributes
     vouched = medium in run.definition.subscribe
@@ -61,35 +63,39 @@ def consent_of(medium: str, run: Run, attributes: Sequence[str]) -> Consent:
     address = f"lower({address})" if medium == "email" else address
     given = f"s.{time_column}" if time_column in attributes else "NULL"
     if not mapped and not vouched:
-        return Consent(medium, "", f"p.{column}", "0", "0", address, given, mapped=False)
+        return Consent(medium, "", f"p.{column}", "0", "0", address)
     said = f"s.{column}" if mapped else "NULL"
     wanted = f"coalesce({said}, CASE WHEN p.{column} IS NULL THEN 1 END)" if vouched else said
-    o, x = f"o_{medium}", f"x_{medium}"
-    join = (
-        f"LEFT JOIN main.opt_outs {o} ON {o}.medium = '{medium}' AND {o}.address = {address} "
-        f"LEFT JOIN main.suppressions {x} ON {x}.medium = '{medium}' AND {x}.address = {address}"
-    )
-    out = f"(p.{column} IS 0 OR {o}.address IS NOT NULL OR {x}.address IS NOT NULL)"
+    join_o, o_address, o_at = _looked_up(store, "opt_outs", medium, address, "opted_out_at")
+    join_x, x_address, x_at = _looked_up(store, "suppressions", medium, address, "suppressed_at")
+    out = f"(p.{column} IS 0 OR {o_address} IS NOT NULL OR {x_address} IS NOT NULL)"
     since = (
-        f"max(coalesce({o}.opted_out_at, ''), coalesce({x}.suppressed_at, ''),"
+        f"max(coalesce({o_at}, ''), coalesce({x_at}, ''),"
         f" CASE WHEN p.{column} IS 0 THEN coalesce(p.{time_column}, '') ELSE '' END)"
     )
     # A file's times may have whole seconds, ours have fractions.
     later = f"({given} IS NOT NULL AND substr({given}, 1, 19) > substr({since}, 1, 19))"
     # A new profile of an address that opted out starts as opted out, not as unknown.
-    left = f"CASE WHEN p.id IS NULL AND {o}.address IS NOT NULL THEN 0 ELSE p.{column} END"
+    left = f"CASE WHEN p.id IS NULL AND {o_address} IS NOT NULL THEN 0 ELSE p.{column} END"
     asked = f"({wanted}) = 1" if not vouched else f"(({wanted}) = 1 OR ({said} IS NOT 0 AND p.{column} IS 0))"
     blocked = f"({asked} AND {out} AND NOT {later})"
     return Consent(
         medium=medium,
-        join=join,
+        join=f"{join_o} {join_x}",
         final=f"CASE WHEN {said} = 0 THEN 0 WHEN {blocked} THEN {left} WHEN {wanted} = 1 THEN 1 ELSE p.{column} END",
         kept=f"coalesce({blocked}, 0)",
         revived=f"coalesce({wanted} = 1 AND {out} AND {later}, 0)",
         address=address,
-        given=given,
-        mapped=mapped,
     )
+
+
+def _looked_up(store: Store, table: str, medium: str, address: str, at: str) -> tuple[str, str, str]:
+    """Join, address and time of a table of addresses; nothing is joined where it has none of this medium."""
+    if not store.scalar(f"SELECT EXISTS (SELECT 1 FROM main.{table} WHERE medium = ?)", medium):
+        return "", "NULL", "NULL"
+    name = f"{table}_{medium}"
+    join = f"LEFT JOIN main.{table} {name} ON {name}.medium = '{medium}' AND {name}.address = {address}"
+    return join, f"{name}.address", f"{name}.{at}"
 
 
 def subscribe(store: Store, profile: int, medium: str) -> bool:

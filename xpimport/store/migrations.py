@@ -199,6 +199,8 @@ CREATE TABLE audience (
 """
 
 TASKS_2 = """
+ALTER TABLE tasks DROP COLUMN cursor;
+ALTER TABLE tasks ADD COLUMN cursor_key TEXT;
 ALTER TABLE tasks ADD COLUMN rest_of INTEGER REFERENCES tasks (id);
 ALTER TABLE tasks ADD COLUMN work_began_at TEXT;
 ALTER TABLE tasks ADD COLUMN same_people REAL;

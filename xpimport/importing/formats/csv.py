@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 from xpimport.errors import FileRefused, Invalid
 from xpimport.importing.formats import Batch, Malformed
+from xpimport.importing.formats.lines import Lines, stand_alone
 from xpimport.importing.formats.text import (
     LINE_LIMIT,
     Block,
@@ -98,16 +99,18 @@ class CsvReader:
     Attributes:
         header: the names of the columns, trimmed; blank ones are allowed, and are columns to ignore.
         encoding: the encoding in use.
+        delimiter, quote: the ones in use; a `sep=` line has set the former.
     """
 
     def __init__(self, file: BinaryIO, options: FormatOptions, name: str) -> None:
         """Read the header. Raises FileRefused and Invalid, see `open_csv`."""
         self._file = file
         self._name = name
-        self._delimiter, self._quote = _checked(options)
+        self.delimiter, self.quote = _checked(options)
         source = TextBlocks(file, options.encoding, name)
         self._blocks = iter(source)
         self._line = 1
+        self._rest = ""
         self.header, self._first = self._read_header()
         self.encoding = source.encoding
         self._width = len(self.header)
@@ -128,17 +131,53 @@ class CsvReader:
         Raises:
             FileRefused: `undecodable`, `unclosed_quote`, `line_too_long`, `truncated` or `unreadable`.
         """
-        rest = ""
+        for text, block in self._texts():
+            yield from self._records(text, block, size)
+
+    def pieces(self) -> Iterator[Lines | Batch]:
+        """Yield the same records as `batches`, but leave those that stand on one line each as text.
+
+        Such text may be read in another process and in any order (`lines.split`); the end of the file never is.
+
+        Raises:
+            FileRefused: as `batches` does.
+        """
+        for text, block in self._texts():
+            whole = None if block.last else self._as_lines(text, block.offset)
+            if whole is None:
+                yield from self._records(text, block, 20_000)
+            else:
+                yield whole
+
+    def _texts(self) -> Iterator[tuple[str, Block]]:
+        """Each block with what the one before left over."""
         for block in chain([self._first], self._blocks):
-            text = rest + block.text if rest else block.text
-            with _no_collection():
-                parsed = self._parse(text, last=block.last)
-            rest = parsed.rest
-            if len(rest) > LINE_LIMIT:
-                raise self._unclosed(self._line)
-            if block.last:
-                self._refuse_truncated(parsed, text)
-            yield from _slices(parsed, size, block.offset)
+            text, self._rest = self._rest + block.text, ""
+            if text or block.last:
+                yield text, block
+
+    def _records(self, text: str, block: Block, size: int) -> Iterator[Batch]:
+        with _no_collection():
+            parsed = self._parse(text, last=block.last)
+        self._rest = parsed.rest
+        if len(parsed.rest) > LINE_LIMIT:
+            raise self._unclosed(self._line)
+        if block.last:
+            self._refuse_truncated(parsed, text)
+        yield from _slices(parsed, size, block.offset)
+
+    def _as_lines(self, text: str, offset: int) -> Lines | None:
+        """The block as text, if each of its records stands on a line of its own."""
+        plain = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+        plain = plain.removesuffix("\n")
+        lines = plain.split("\n")
+        if self._refuse_long_line(lines) > FIELD_LIMIT:
+            return None
+        if self.quote and self.quote in plain and not stand_alone(lines, self.delimiter, self.quote):
+            return None
+        first = self._line
+        self._line += len(lines)
+        return Lines(plain, first, len(lines), offset)
 
     # -- the header -------------------------------------------------------------------------------------------
 
@@ -170,9 +209,9 @@ class CsvReader:
         if self._line != 1 or not lines:
             return 0
         found = _SEPARATOR_LINE.fullmatch(lines[0])
-        if not found or found[1] == self._quote:
+        if not found or found[1] == self.quote:
             return 0
-        self._delimiter = found[1]
+        self.delimiter = found[1]
         return 1
 
     def _header_record(self, feed: _Feed, *, last: bool) -> list[str] | None:
@@ -218,7 +257,7 @@ class CsvReader:
 
     def _parse(self, text: str, *, last: bool) -> _Parsed:
         """Read the records of `text`, which begins at line `self._line`, and move that line on."""
-        if self._quote and self._quote in text:
+        if self.quote and self.quote in text:
             return self._parse_quoted(text, last=last)
         plain = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
         lines = plain.split("\n")
@@ -226,7 +265,7 @@ class CsvReader:
             lines.pop()
         if self._refuse_long_line(lines) > FIELD_LIMIT:
             return self._parse_quoted(text, last=last)
-        delimiter = self._delimiter
+        delimiter = self.delimiter
         records = [line.split(delimiter) for line in lines]
         return self._whole(lines, records) or self._sorted_out(lines, enumerate(records))
 
@@ -302,9 +341,9 @@ class CsvReader:
         return csv.reader(
             lines,
             strict=True,
-            delimiter=self._delimiter,
-            quotechar=self._quote or None,
-            quoting=csv.QUOTE_MINIMAL if self._quote else csv.QUOTE_NONE,
+            delimiter=self.delimiter,
+            quotechar=self.quote or None,
+            quoting=csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE,
         )
 
     def _refuse_long_line(self, lines: list[str]) -> int:

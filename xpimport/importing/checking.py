@@ -1,0 +1,108 @@
+"""Checks records column by column and parts the good rows from the rejected ones."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from xpimport.importing.formats import Malformed
+from xpimport.importing.formats.lines import Columns
+from xpimport.rules.values import check_column
+
+Row = tuple[object, ...]
+"""Row number, key, and a value for each attribute of the plan."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that is taken: its place and title in the file, the attribute it fills, how a cell is checked."""
+
+    index: int
+    title: str
+    attribute: str
+    kind: str
+    max_length: int | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the records of one file become rows.
+
+    Attributes:
+        columns: those that are taken, in the order of the file.
+        attributes: what a row holds, in this order; a file may lack some of them.
+        identify_by: the attribute that says who is who.
+        base: added to a line to make the number of a row.
+    """
+
+    columns: Sequence[Column]
+    attributes: Sequence[str]
+    identify_by: str
+    base: int
+
+
+class Checker:
+    """Checks the records of one file."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._identifier = next(column for column in plan.columns if column.attribute == plan.identify_by)
+
+    def check(self, found: Columns) -> tuple[list[Row], list[Row]]:
+        """Part records into good rows and rejections: (row number, column, value, code, cells as JSON)."""
+        bad: dict[int, tuple[Column, str]] = {}
+        values: dict[str, Sequence[object]] = {}
+        for column in self._plan.columns:
+            checked = check_column(column.kind, found.cells[column.index], column.max_length)
+            values[column.attribute] = checked.values
+            for index, reason in checked.bad.items():
+                bad.setdefault(index, (column, reason))
+        keys = values[self._plan.identify_by]
+        self._put_identifier_first(keys, found, bad)
+        rows = self._rows(found, keys, values, bad)
+        rejected = [self._rejection(found, index, *why) for index, why in bad.items()]
+        rejected += [self._malformed(one) for one in found.malformed]
+        return rows, rejected
+
+    def _put_identifier_first(self, keys: Sequence[object], found: Columns, bad: dict[int, tuple[Column, str]]) -> None:
+        if all(keys):
+            return
+        for index, key in enumerate(keys):
+            if key is None:
+                bad[index] = (self._identifier, self._why_no_key(found.cells[self._identifier.index][index]))
+
+    def _why_no_key(self, cell: str) -> str:
+        checked = check_column(self._identifier.kind, [cell], self._identifier.max_length)
+        return checked.bad.get(0, "missing_identifier")
+
+    def _rows(
+        self,
+        found: Columns,
+        keys: Sequence[object],
+        values: dict[str, Sequence[object]],
+        bad: dict[int, tuple[Column, str]],
+    ) -> list[Row]:
+        if self._plan.identify_by == "email":
+            keys = [None if key is None else str(key).lower() for key in keys]
+        base = self._plan.base
+        numbers: Iterable[int] = [base + line for line in found.lines] if base else found.lines
+        nothing: Sequence[object] = [None] * len(keys)
+        laid = [values.get(name, nothing) for name in self._plan.attributes]
+        rows: list[Row] = list(zip(numbers, keys, *laid, strict=True))
+        return [row for index, row in enumerate(rows) if index not in bad] if bad else rows
+
+    def _rejection(self, found: Columns, index: int, column: Column, reason: str) -> Row:
+        record = [cells[index] for cells in found.cells]
+        cells = json.dumps(record, ensure_ascii=False)
+        return (self._plan.base + found.lines[index], column.title, record[column.index], reason, cells)
+
+    def _malformed(self, found: Malformed) -> Row:
+        """The identifier comes first here too: a row too short to have one is missing it."""
+        cells = json.dumps(found.cells, ensure_ascii=False)
+        row = self._plan.base + found.line
+        place = self._identifier
+        if found.reason == "wrong_column_count":
+            cell = found.cells[place.index] if place.index < len(found.cells) else ""
+            checked = check_column(place.kind, [cell], place.max_length)
+            if checked.values[0] is None:
+                return (row, place.title, cell, checked.bad.get(0, "missing_identifier"), cells)
+        return (row, None, found.detail, found.reason, cells)

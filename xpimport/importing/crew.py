@@ -1,0 +1,207 @@
+"""The hands that read a list: this process alone for a short one, one process a core for a long one."""
+
+import marshal
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from xpimport.errors import Failed
+from xpimport.importing.checking import Plan
+from xpimport.importing.formats.lines import Columns, Lines
+from xpimport.importing.sorting import Part, Run, ranges
+from xpimport.importing.worker import Hand, plain
+
+LONG_LIST = 4 << 20
+"""Bytes from which on starting processes (0.1 s) pays."""
+
+MOST_WORKERS = 4
+"""More would wait for the one process that reads the file."""
+
+Dialect = tuple[str, str, int]
+
+
+class Crew(Protocol):
+    """Takes the pieces of lists, and gives back sorted parts."""
+
+    def open(self, plan: Plan, dialect: Dialect) -> None:
+        """Begin with another file; `dialect` is its delimiter, quote and number of columns."""
+
+    def lines(self, block: Lines) -> None:
+        """Take a block of text."""
+
+    def columns(self, found: Columns) -> None:
+        """Take records."""
+
+    def finish(self) -> tuple[int, list[Part]]:
+        """How many records there were, and the sorted parts, in the order of their keys."""
+
+
+@contextmanager
+def crew_for(size: int, place: Path, attributes: Sequence[str]) -> Iterator[Crew]:
+    """A crew fit for a list of `size` bytes, whose files are called like `place` with endings of their own."""
+    workers = min(
+        MOST_WORKERS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    if size < LONG_LIST or workers < 2:
+        alone = _Alone(place, attributes)
+        try:
+            yield alone
+        finally:
+            alone.close()
+        return
+    together = _Processes(workers, place, attributes)
+    try:
+        yield together
+    finally:
+        together.close()
+
+
+def _named(place: Path, ending: str) -> Path:
+    return place.with_name(f"{place.name}.{ending}")
+
+
+class _Alone:
+    """Works in this process."""
+
+    def __init__(self, place: Path, attributes: Sequence[str]) -> None:
+        self._place = place
+        self._hand = Hand(_named(place, "runs-0"), attributes)
+        self.open = self._hand.open
+        self.lines = self._hand.take_lines
+        self.columns = self._hand.take_columns
+
+    def finish(self) -> tuple[int, list[Part]]:
+        part = self._hand.sorter.finish(_named(self._place, "part-0"))
+        _named(self._place, "runs-0").unlink(missing_ok=True)
+        return self._hand.sorter.read, [part]
+
+    def close(self) -> None:
+        self._hand.sorter.close()
+
+
+class _Processes:
+    """Hands every piece to whichever worker is free; a pipe holds little, so a busy one takes nothing."""
+
+    def __init__(self, count: int, place: Path, attributes: Sequence[str]) -> None:
+        self._place = place
+        self._work: queue.Queue[tuple[str, Any] | None] = queue.Queue(maxsize=2)
+        self._lost = threading.Event()
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        self._workers = [
+            subprocess.Popen(
+                [sys.executable, "-P", "-m", "xpimport.importing.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=environment,
+            )
+            for _ in range(count)
+        ]
+        for number, worker in enumerate(self._workers):
+            self._tell(worker, (str(_named(place, f"runs-{number}")), list(attributes)))
+        self._feeders: list[threading.Thread] = []
+
+    def open(self, plan: Plan, dialect: Dialect) -> None:
+        """Every worker has to be through with the file before, so that each piece is read by its own plan."""
+        self._drain()
+        for worker in self._workers:
+            self._tell(worker, ("open", (plain(plan), dialect)))
+        self._feeders = [threading.Thread(target=self._feed, args=(worker,), daemon=True) for worker in self._workers]
+        for feeder in self._feeders:
+            feeder.start()
+
+    def _feed(self, worker: "subprocess.Popen[bytes]") -> None:
+        while (message := self._work.get()) is not None:
+            try:
+                self._tell(worker, message)
+            except Failed:
+                self._lost.set()
+                while self._work.get() is not None:
+                    pass
+                return
+
+    def _tell(self, worker: "subprocess.Popen[bytes]", message: tuple[Any, ...]) -> None:
+        assert worker.stdin is not None  # noqa: S101 - it is a pipe
+        try:
+            marshal.dump(message, worker.stdin)
+            worker.stdin.flush()
+        except OSError:
+            raise _lost() from None
+
+    def _put(self, order: str, message: tuple[Any, ...]) -> None:
+        if self._lost.is_set():
+            raise _lost()
+        self._work.put((order, message))
+
+    def lines(self, block: Lines) -> None:
+        self._put("lines", (block.text, block.first, block.count, block.offset))
+
+    def columns(self, found: Columns) -> None:
+        malformed = [(one.line, one.reason, one.cells, one.detail) for one in found.malformed]
+        self._put("columns", ([list(cells) for cells in found.cells], list(found.lines), malformed))
+
+    def _drain(self) -> None:
+        for _ in self._feeders:
+            self._work.put(None)
+        for feeder in self._feeders:
+            feeder.join()
+        self._feeders = []
+        if self._lost.is_set():
+            raise _lost()
+
+    def finish(self) -> tuple[int, list[Part]]:
+        self._drain()
+        read, runs = 0, []
+        for worker in self._workers:
+            self._tell(worker, ("runs", ()))
+        for worker in self._workers:
+            count, made = self._answer(worker)
+            read += count
+            runs += [Run(*run) for run in made]
+        shares = _shares(ranges(runs), len(self._workers))
+        told = [(run.path, run.table, run.marks, run.rows) for run in runs]
+        for number, (worker, share) in enumerate(zip(self._workers, shares, strict=True)):
+            self._tell(worker, ("merge", (str(_named(self._place, f"part-{number}")), told, share)))
+        parts = [Part(*self._answer(worker)) for worker in self._workers]
+        for number in range(len(self._workers)):
+            _named(self._place, f"runs-{number}").unlink(missing_ok=True)
+        return read, parts
+
+    def _answer(self, worker: "subprocess.Popen[bytes]") -> tuple[Any, ...]:
+        assert worker.stdout is not None  # noqa: S101 - it is a pipe
+        try:
+            answer: tuple[Any, ...] = marshal.load(worker.stdout)  # noqa: S302 - from our own worker
+        except (EOFError, ValueError, TypeError):
+            raise _lost() from None
+        if answer[0] == "refused":
+            raise Failed(answer[2], code=answer[1])
+        return answer
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.kill()
+            worker.wait()
+            for pipe in (worker.stdin, worker.stdout):
+                try:
+                    if pipe is not None:
+                        pipe.close()
+                except OSError:
+                    pass
+
+
+def _lost() -> Failed:
+    return Failed(
+        "A process that read the list ended before its work was done; was there too little memory? Run it again.",
+        code="worker_lost",
+    )
+
+
+def _shares(found: Sequence[tuple[str, str | None]], workers: int) -> list[list[tuple[str, str | None]]]:
+    """Key ranges dealt out in order, so that the parts follow each other."""
+    size = -(-len(found) // workers)
+    return [list(found[start : start + size]) for start in range(0, size * workers, size)]
