@@ -209,7 +209,7 @@ def _import(store: Store, run: Run, files: list[SourceFile], progress: Progress)
             _note_staged(store, run, staged, settled, guard)
         if store.scalar("SELECT cursor_key FROM tasks WHERE id = ?", run.task) is None:
             settling.record_opt_outs(store, run, staged)
-        merge.merge(store, run, staged, progress.merging)
+        merge.merge(store, run, staged, place, progress.merging)
     finally:
         settling.detach(store, staged.parts)
     _complete(store, run, "+".join(hashes))

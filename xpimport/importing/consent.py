@@ -22,8 +22,6 @@ class Consent:
     join: str
     final: str
     kept: str
-    revived: str
-    address: str
 
 
 def opt_outs_of(store: Store, run: Run, medium: str, attributes: Sequence[str], people: str) -> None:
@@ -43,10 +41,18 @@ def opt_outs_of(store: Store, run: Run, medium: str, attributes: Sequence[str], 
     if column in attributes:
         sources[0] += f" AND s.{column} IS NULL"
         sources.append(f"SELECT s.{column} AS address, {given} AS at FROM {people} s WHERE {out}")
+    # A list without times that says 0 again tells nothing new; with times, an opt-out is as late as it says.
+    known = (
+        ""
+        if given != "NULL"
+        else (
+            f" AND NOT EXISTS (SELECT 1 FROM main.opt_outs WHERE medium = '{medium}' AND address = {lower}(found.address))"
+        )
+    )
     for source in sources:
         store.db.execute(
-            f"INSERT INTO temp.outs SELECT {lower}(address), coalesce(at, ?) FROM ({source}) WHERE address IS NOT NULL"
-            " ORDER BY 1 ON CONFLICT (address) DO UPDATE SET at = max(at, excluded.at)",
+            f"INSERT INTO temp.outs SELECT {lower}(address), coalesce(at, ?) FROM ({source}) found"
+            f" WHERE address IS NOT NULL{known} ORDER BY 1 ON CONFLICT (address) DO UPDATE SET at = max(at, excluded.at)",
             (to_text(run.started_at),),
         )
 
@@ -63,30 +69,54 @@ def consent_of(store: Store, medium: str, run: Run, attributes: Sequence[str]) -
     address = f"lower({address})" if medium == "email" else address
     given = f"s.{time_column}" if time_column in attributes else "NULL"
     if not mapped and not vouched:
-        return Consent(medium, "", f"p.{column}", "0", "0", address)
+        return Consent(medium, "", f"p.{column}", "0")
     said = f"s.{column}" if mapped else "NULL"
-    wanted = f"coalesce({said}, CASE WHEN p.{column} IS NULL THEN 1 END)" if vouched else said
-    join_o, o_address, o_at = _looked_up(store, "opt_outs", medium, address, "opted_out_at")
-    join_x, x_address, x_at = _looked_up(store, "suppressions", medium, address, "suppressed_at")
+    asked = f"({said} IS NOT 0 AND ({said} = 1 OR p.{column} IS NOT 1))" if vouched else f"{said} = 1"
+    # Where nothing is asked for, NULL keeps SQLite from looking anything up.
+    sought = f"CASE WHEN {asked} THEN {address} END"
+    join_o, o_address, o_at = _looked_up(store, "opt_outs", medium, sought, "opted_out_at")
+    join_x, x_address, x_at = _looked_up(store, "suppressions", medium, sought, "suppressed_at")
     out = f"(p.{column} IS 0 OR {o_address} IS NOT NULL OR {x_address} IS NOT NULL)"
-    since = (
-        f"max(coalesce({o_at}, ''), coalesce({x_at}, ''),"
-        f" CASE WHEN p.{column} IS 0 THEN coalesce(p.{time_column}, '') ELSE '' END)"
-    )
-    # A file's times may have whole seconds, ours have fractions.
-    later = f"({given} IS NOT NULL AND substr({given}, 1, 19) > substr({since}, 1, 19))"
+    blocked = f"({asked} AND {out})"
+    if time_column in attributes:
+        since = (
+            f"max(coalesce({o_at}, ''), coalesce({x_at}, ''),"
+            f" CASE WHEN p.{column} IS 0 THEN coalesce(p.{time_column}, '') ELSE '' END)"
+        )
+        # A file's times may have whole seconds, ours have fractions.
+        later = f"({given} IS NOT NULL AND substr({given}, 1, 19) > substr({since}, 1, 19))"
+        blocked = f"({asked} AND {out} AND NOT {later})"
     # A new profile of an address that opted out starts as opted out, not as unknown.
     left = f"CASE WHEN p.id IS NULL AND {o_address} IS NOT NULL THEN 0 ELSE p.{column} END"
-    asked = f"({wanted}) = 1" if not vouched else f"(({wanted}) = 1 OR ({said} IS NOT 0 AND p.{column} IS 0))"
-    blocked = f"({asked} AND {out} AND NOT {later})"
+    keeps = f"p.{column}" if not mapped else f"CASE WHEN {said} = 0 THEN 0 ELSE p.{column} END"
+    # Vouching is for those who said nothing; a time without a word does not take an opt-out back.
+    silent = f" WHEN {said} IS NOT 1 AND p.{column} IS 0 THEN 0" if vouched else ""
     return Consent(
         medium=medium,
         join=f"{join_o} {join_x}",
-        final=f"CASE WHEN {said} = 0 THEN 0 WHEN {blocked} THEN {left} WHEN {wanted} = 1 THEN 1 ELSE p.{column} END",
+        final=f"CASE WHEN NOT coalesce({asked}, 0) THEN {keeps} WHEN {blocked} THEN {left}{silent} ELSE 1 END",
         kept=f"coalesce({blocked}, 0)",
-        revived=f"coalesce({wanted} = 1 AND {out} AND {later}, 0)",
-        address=address,
     )
+
+
+def take_back(store: Store, run: Run, medium: str, attributes: Sequence[str], people: str) -> None:
+    """After merging: a consent of the staged table `people` that is later than its address's opt-out takes that back.
+
+    Not before, so that what a row finds does not depend on how the rows fall into batches.
+    """
+    column, time_column, address = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium], ADDRESS[medium]
+    if column not in attributes or time_column not in attributes:
+        return
+    key = "user_id" if run.definition.identify_by == "user_id" else "email_key"
+    lower = "lower" if medium == "email" else ""
+    with store.writing():
+        store.db.execute(
+            f"DELETE FROM opt_outs WHERE medium = ? AND address IN (SELECT o.address FROM {people} s"
+            f" JOIN main.profiles p ON p.{key} = s.key JOIN main.opt_outs o ON o.medium = ?"
+            f" AND o.address = {lower}(p.{address}) WHERE s.{column} = 1 AND p.{column} = 1"
+            f" AND substr(s.{time_column}, 1, 19) > substr(o.opted_out_at, 1, 19))",
+            (medium, medium),
+        )
 
 
 def _looked_up(store: Store, table: str, medium: str, address: str, at: str) -> tuple[str, str, str]:

@@ -1,0 +1,160 @@
+"""What becomes of each staged person: who it is in the store, whether anything differs, how subscriptions end.
+
+A decision depends on the store but not on the batches before it (opt-outs of the list were recorded first, keys are
+distinct), so the next batch is decided on a second connection, in a thread, while the one before is written. It
+counts only if nobody else has committed since; else it is made again under the lock.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from xpimport.importing.consent import consent_of
+from xpimport.importing.settling import attach
+from xpimport.importing.staging import Staged
+from xpimport.importing.tasks import Run
+from xpimport.rules.definition import SUBSCRIPTION, SUBSCRIPTION_TIME
+from xpimport.store.database import Store
+from xpimport.store.driver import sqlite3
+
+WHO = """(
+    rank INTEGER PRIMARY KEY, row INTEGER NOT NULL, profile INTEGER, changed INTEGER NOT NULL, kept INTEGER NOT NULL,
+    email_final INTEGER, sms_final INTEGER)"""
+ADOPTED = "CREATE TEMP TABLE IF NOT EXISTS adopted (rank INTEGER PRIMARY KEY, profile INTEGER NOT NULL)"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """People of the table `people` (of a sorted part) with a rank after `after` and up to `upto`."""
+
+    people: str
+    after: int
+    upto: int
+
+
+def plain(attributes: Sequence[str]) -> list[str]:
+    """The attributes that are no subscription and no time of one."""
+    special = {*SUBSCRIPTION.values(), *SUBSCRIPTION_TIME.values()}
+    return [name for name in attributes if name not in special]
+
+
+def merged(name: str, run: Run) -> str:
+    """SQL for the value that an attribute of an existing profile p ends with: a blank cell of s keeps or clears."""
+    if run.definition.blank == "clear" and name not in {"user_id", run.definition.identify_by}:
+        return f's."{name}"'
+    return f'coalesce(s."{name}", p."{name}")'
+
+
+def decide(store: Store, run: Run, attributes: Sequence[str], batch: Batch, who: str) -> None:
+    """Fill the table `who` for one batch; `profile` stays NULL for new people."""
+    joins, adopting = _profile(store, run, attributes, batch)
+    consents = [consent_of(store, medium, run, attributes) for medium in SUBSCRIPTION]
+    # Joined on user_id it cannot differ; an adopted profile had none.
+    compared = [name for name in plain(attributes) if name != "user_id" or adopting]
+    differs = [f'{merged(name, run)} IS NOT p."{name}"' for name in compared]
+    differs += [f"({one.final}) IS NOT p.{SUBSCRIPTION[one.medium]}" for one in consents]
+    finals = ", ".join(f"({one.final})" for one in consents)
+    kept = " OR ".join(one.kept for one in consents)
+    store.db.execute(f"DELETE FROM {who}")
+    store.db.execute(
+        f"INSERT INTO {who} SELECT s.rank, s.row, p.id, p.id IS NOT NULL AND ({' OR '.join(differs)}), ({kept}), {finals}"
+        f" FROM {batch.people} s {joins} {' '.join(one.join for one in consents)} WHERE s.rank > ? AND s.rank <= ?",
+        (batch.after, batch.upto),
+    )
+
+
+def _adopts(store: Store, run: Run, attributes: Sequence[str]) -> bool:
+    """Whether a new user_id may find a profile without user_id by its address."""
+    if run.definition.identify_by == "email" or "email" not in attributes:
+        return False
+    return bool(
+        store.scalar("SELECT EXISTS (SELECT 1 FROM main.profiles WHERE user_id IS NULL AND email_key IS NOT NULL)")
+    )
+
+
+def _profile(store: Store, run: Run, attributes: Sequence[str], batch: Batch) -> tuple[str, bool]:
+    """The joins that give each staged row s the profile p that it is about, if there is one; whether some are adopted."""
+    if run.definition.identify_by == "email":
+        by_email = "(SELECT min(id) FROM main.profiles WHERE email_key = s.key)"
+        return f"LEFT JOIN main.profiles p ON p.id = {by_email}", False
+    if not _adopts(store, run, attributes):
+        return "LEFT JOIN main.profiles p ON p.user_id = s.key", False
+    # A new user_id adopts the one profile without user_id that has its address; of two such rows, the first.
+    store.db.execute(ADOPTED)
+    store.db.execute("DELETE FROM temp.adopted")
+    store.db.execute(
+        "INSERT INTO temp.adopted SELECT min(rank), profile FROM (SELECT s.rank AS rank, min(p.id) AS profile"
+        f" FROM {batch.people} s JOIN main.profiles p ON p.user_id IS NULL AND p.email_key = lower(s.email)"
+        " WHERE s.rank > ? AND s.rank <= ? AND NOT EXISTS (SELECT 1 FROM main.profiles WHERE user_id = s.key)"
+        " GROUP BY s.rank HAVING count(*) = 1) GROUP BY profile",
+        (batch.after, batch.upto),
+    )
+    known = "coalesce((SELECT id FROM main.profiles WHERE user_id = s.key), a.profile)"
+    return f"LEFT JOIN temp.adopted a ON a.rank = s.rank LEFT JOIN main.profiles p ON p.id = {known}", True
+
+
+class Ahead:
+    """Decides the next batch in a thread. Batches must be asked for one after the other."""
+
+    def __init__(self, store: Store, run: Run, staged: Staged, place: Path) -> None:
+        """Keep decisions in two files called like `place`; the store's connection is to see them, see `schemas`."""
+        self._run, self._staged = run, staged
+        self._files = [place.with_name(f"{place.name}.who-{number}") for number in range(2)]
+        for file in self._files:
+            with closing(sqlite3.connect(file, isolation_level=None)) as made:
+                made.execute("PRAGMA journal_mode = OFF")
+                made.execute(f"CREATE TABLE who {WHO}")
+            file.chmod(0o600)
+        self._own = Store(store.path, sqlite3.connect(store.path, isolation_level=None, check_same_thread=False))
+        self._own.db.row_factory = sqlite3.Row
+        attach(self._own, staged.parts)
+        self._attach(self._own)
+        self._attach(store)
+        self._thread = ThreadPoolExecutor(1)
+        self._turn = 0
+        self._pending: tuple[Batch, int, Future[str | None]] | None = None
+
+    def _attach(self, store: Store) -> None:
+        for number, file in enumerate(self._files):
+            store.db.execute(f"ATTACH DATABASE ? AS ahead_{number}", (str(file),))
+            store.db.execute(f"PRAGMA ahead_{number}.journal_mode = OFF")
+            store.db.execute(f"PRAGMA ahead_{number}.synchronous = OFF")
+
+    def begin(self, batch: Batch, version: int) -> None:
+        """Decide `batch` while something else is done; `version` is what `data_version` told the writer before."""
+        self._turn = 1 - self._turn
+        self._pending = (batch, version, self._thread.submit(self._decide, batch, f"ahead_{self._turn}.who"))
+
+    def _decide(self, batch: Batch, who: str) -> str | None:
+        if _adopts(self._own, self._run, self._staged.attributes):
+            return None
+        self._own.db.execute("BEGIN")
+        try:
+            decide(self._own, self._run, self._staged.attributes, batch, who)
+        finally:
+            self._own.db.execute("COMMIT")
+        return who
+
+    def wait(self) -> Batch | None:
+        """The batch that was decided, or is to be decided anew; None when none was begun."""
+        if self._pending is None:
+            return None
+        self._pending[2].result()
+        return self._pending[0]
+
+    def take(self, version: int) -> str | None:
+        """Under the lock: the table with the decisions, if nobody else has committed since they were begun."""
+        if self._pending is None:
+            return None
+        _, begun, future = self._pending
+        self._pending = None
+        return future.result() if begun == version else None
+
+    def close(self, store: Store) -> None:
+        """Let go of the files and the connection."""
+        self._thread.shutdown()
+        self._own.db.close()
+        for number in range(len(self._files)):
+            store.db.execute(f"DETACH DATABASE ahead_{number}")
