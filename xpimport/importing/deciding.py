@@ -1,18 +1,20 @@
 """What becomes of each staged person: who it is in the store, whether anything differs, how subscriptions end.
 
-A decision depends on the store but not on the batches before it (opt-outs of the list were recorded first, keys are
-distinct), so the next batch is decided on a second connection, in a thread, while the one before is written. It
-counts only if nobody else has committed since; else it is made again under the lock.
+A decision depends on the store but not on the batches before it (the list's opt-outs were recorded first, keys are
+distinct), so another process decides the next batch while the one before is written. That counts only if nobody else
+has committed since; otherwise it is decided again under the lock.
 """
 
+import os
+import pickle
+import subprocess
+import sys
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from xpimport.importing.consent import consent_of
-from xpimport.importing.settling import attach
 from xpimport.importing.staging import Staged
 from xpimport.importing.tasks import Run
 from xpimport.rules.definition import SUBSCRIPTION, SUBSCRIPTION_TIME
@@ -65,7 +67,7 @@ def decide(store: Store, run: Run, attributes: Sequence[str], batch: Batch, who:
     )
 
 
-def _adopts(store: Store, run: Run, attributes: Sequence[str]) -> bool:
+def adopts(store: Store, run: Run, attributes: Sequence[str]) -> bool:
     """Whether a new user_id may find a profile without user_id by its address."""
     if run.definition.identify_by == "email" or "email" not in attributes:
         return False
@@ -79,7 +81,7 @@ def _profile(store: Store, run: Run, attributes: Sequence[str], batch: Batch) ->
     if run.definition.identify_by == "email":
         by_email = "(SELECT min(id) FROM main.profiles WHERE email_key = s.key)"
         return f"LEFT JOIN main.profiles p ON p.id = {by_email}", False
-    if not _adopts(store, run, attributes):
+    if not adopts(store, run, attributes):
         return "LEFT JOIN main.profiles p ON p.user_id = s.key", False
     # A new user_id adopts the one profile without user_id that has its address; of two such rows, the first.
     store.db.execute(ADOPTED)
@@ -95,66 +97,73 @@ def _profile(store: Store, run: Run, attributes: Sequence[str], batch: Batch) ->
     return f"LEFT JOIN temp.adopted a ON a.rank = s.rank LEFT JOIN main.profiles p ON p.id = {known}", True
 
 
+def attach_who(store: Store, files: Sequence[Path]) -> None:
+    """Let a connection see the files that hold decisions."""
+    for number, file in enumerate(files):
+        store.db.execute(f"ATTACH DATABASE ? AS ahead_{number}", (str(file),))
+        store.db.execute(f"PRAGMA ahead_{number}.journal_mode = OFF")
+        store.db.execute(f"PRAGMA ahead_{number}.synchronous = OFF")
+
+
 class Ahead:
-    """Decides the next batch in a thread. Batches must be asked for one after the other."""
+    """Has the next batch decided by another process. Batches must be asked for one after the other."""
 
     def __init__(self, store: Store, run: Run, staged: Staged, place: Path) -> None:
-        """Keep decisions in two files called like `place`; the store's connection is to see them, see `schemas`."""
-        self._run, self._staged = run, staged
+        """Keep decisions in two files called like `place`, which the store's connection sees from now on."""
+        self._store = store
         self._files = [place.with_name(f"{place.name}.who-{number}") for number in range(2)]
         for file in self._files:
             with closing(sqlite3.connect(file, isolation_level=None)) as made:
                 made.execute("PRAGMA journal_mode = OFF")
                 made.execute(f"CREATE TABLE who {WHO}")
             file.chmod(0o600)
-        self._own = Store(store.path, sqlite3.connect(store.path, isolation_level=None, check_same_thread=False))
-        self._own.db.row_factory = sqlite3.Row
-        attach(self._own, staged.parts)
-        self._attach(self._own)
-        self._attach(store)
-        self._thread = ThreadPoolExecutor(1)
+        attach_who(store, self._files)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "xpimport.importing.decider"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        )
         self._turn = 0
-        self._pending: tuple[Batch, int, Future[str | None]] | None = None
+        self._version: int | None = None
+        self._decided: str | None = None
+        # Without its helper the writer decides everything itself.
+        self._lost = False
+        self._tell((str(store.path), run, staged.attributes, staged.parts, self._files))
 
-    def _attach(self, store: Store) -> None:
-        for number, file in enumerate(self._files):
-            store.db.execute(f"ATTACH DATABASE ? AS ahead_{number}", (str(file),))
-            store.db.execute(f"PRAGMA ahead_{number}.journal_mode = OFF")
-            store.db.execute(f"PRAGMA ahead_{number}.synchronous = OFF")
+    def _tell(self, message: object) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        try:
+            pickle.dump(message, self._process.stdin)
+            self._process.stdin.flush()
+        except OSError:
+            self._lost = True
 
     def begin(self, batch: Batch, version: int) -> None:
-        """Decide `batch` while something else is done; `version` is what `data_version` told the writer before."""
+        """Have `batch` decided while something else is done; `version` is what `data_version` told the writer before."""
         self._turn = 1 - self._turn
-        self._pending = (batch, version, self._thread.submit(self._decide, batch, f"ahead_{self._turn}.who"))
+        self._version = version
+        self._tell((batch, f"ahead_{self._turn}.who"))
 
-    def _decide(self, batch: Batch, who: str) -> str | None:
-        if _adopts(self._own, self._run, self._staged.attributes):
-            return None
-        self._own.db.execute("BEGIN")
+    def wait(self) -> None:
+        """Wait for the decision that was begun, if one was."""
+        self._decided = None
+        if self._version is None or self._lost:
+            return
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         try:
-            decide(self._own, self._run, self._staged.attributes, batch, who)
-        finally:
-            self._own.db.execute("COMMIT")
-        return who
-
-    def wait(self) -> Batch | None:
-        """The batch that was decided, or is to be decided anew; None when none was begun."""
-        if self._pending is None:
-            return None
-        self._pending[2].result()
-        return self._pending[0]
+            self._decided = pickle.load(self._process.stdout)  # noqa: S301 - from our own process
+        except (EOFError, OSError, pickle.UnpicklingError):
+            self._lost = True
 
     def take(self, version: int) -> str | None:
         """Under the lock: the table with the decisions, if nobody else has committed since they were begun."""
-        if self._pending is None:
-            return None
-        _, begun, future = self._pending
-        self._pending = None
-        return future.result() if begun == version else None
+        begun, self._version = self._version, None
+        return self._decided if begun is not None and begun == version else None
 
-    def close(self, store: Store) -> None:
-        """Let go of the files and the connection."""
-        self._thread.shutdown()
-        self._own.db.close()
+    def close(self) -> None:
+        """Let go of the files and the process."""
+        self._process.kill()
+        self._process.wait()
         for number in range(len(self._files)):
-            store.db.execute(f"DETACH DATABASE ahead_{number}")
+            self._store.db.execute(f"DETACH DATABASE ahead_{number}")

@@ -52,7 +52,7 @@ def _ahead(store: Store, run: Run, staged: Staged, place: Path) -> Iterator[Ahea
     try:
         yield ahead
     finally:
-        ahead.close(store)
+        ahead.close()
 
 
 class _Merge:
