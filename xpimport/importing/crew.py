@@ -3,8 +3,6 @@
 import marshal
 import os
 import queue
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from typing import Any, Protocol
 from xpimport.errors import Failed
 from xpimport.importing.checking import Plan
 from xpimport.importing.formats.lines import Columns, Lines
+from xpimport.importing.processes import Helper, end, start
 from xpimport.importing.sorting import Part, Run, ranges
 from xpimport.importing.worker import Hand, plain
 
@@ -45,9 +44,7 @@ class Crew(Protocol):
 @contextmanager
 def crew_for(size: int, place: Path, attributes: Sequence[str]) -> Iterator[Crew]:
     """A crew fit for a list of `size` bytes, whose files are called like `place` with endings of their own."""
-    workers = min(
-        MOST_WORKERS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    workers = min(MOST_WORKERS, processors())
     if size < LONG_LIST or workers < 2:
         alone = _Alone(place, attributes)
         try:
@@ -60,6 +57,11 @@ def crew_for(size: int, place: Path, attributes: Sequence[str]) -> Iterator[Crew
         yield together
     finally:
         together.close()
+
+
+def processors() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _named(place: Path, ending: str) -> Path:
@@ -92,19 +94,14 @@ class _Processes:
         self._place = place
         self._work: queue.Queue[tuple[str, Any] | None] = queue.Queue(maxsize=2)
         self._lost = threading.Event()
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        self._workers = [
-            subprocess.Popen(
-                [sys.executable, "-P", "-m", "xpimport.importing.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=environment,
-            )
-            for _ in range(count)
-        ]
-        for number, worker in enumerate(self._workers):
-            self._tell(worker, (str(_named(place, f"runs-{number}")), list(attributes)))
+        self._workers = [start("xpimport.importing.worker") for _ in range(count)]
         self._feeders: list[threading.Thread] = []
+        try:
+            for number, worker in enumerate(self._workers):
+                self._tell(worker, (str(_named(place, f"runs-{number}")), list(attributes)))
+        except Failed:
+            self.close()
+            raise
 
     def open(self, plan: Plan, dialect: Dialect) -> None:
         """Every worker has to be through with the file before, so that each piece is read by its own plan."""
@@ -115,7 +112,7 @@ class _Processes:
         for feeder in self._feeders:
             feeder.start()
 
-    def _feed(self, worker: "subprocess.Popen[bytes]") -> None:
+    def _feed(self, worker: Helper) -> None:
         while (message := self._work.get()) is not None:
             try:
                 self._tell(worker, message)
@@ -125,7 +122,7 @@ class _Processes:
                     pass
                 return
 
-    def _tell(self, worker: "subprocess.Popen[bytes]", message: tuple[Any, ...]) -> None:
+    def _tell(self, worker: Helper, message: tuple[Any, ...]) -> None:
         assert worker.stdin is not None  # noqa: S101 - it is a pipe
         try:
             marshal.dump(message, worker.stdin)
@@ -172,7 +169,7 @@ class _Processes:
             _named(self._place, f"runs-{number}").unlink(missing_ok=True)
         return read, parts
 
-    def _answer(self, worker: "subprocess.Popen[bytes]") -> tuple[Any, ...]:
+    def _answer(self, worker: Helper) -> tuple[Any, ...]:
         assert worker.stdout is not None  # noqa: S101 - it is a pipe
         try:
             answer: tuple[Any, ...] = marshal.load(worker.stdout)  # noqa: S302 - from our own worker
@@ -184,14 +181,7 @@ class _Processes:
 
     def close(self) -> None:
         for worker in self._workers:
-            worker.kill()
-            worker.wait()
-            for pipe in (worker.stdin, worker.stdout):
-                try:
-                    if pipe is not None:
-                        pipe.close()
-                except OSError:
-                    pass
+            end(worker)
 
 
 def _lost() -> Failed:

@@ -5,16 +5,14 @@ distinct), so another process decides the next batch while the one before is wri
 has committed since; otherwise it is decided again under the lock.
 """
 
-import os
 import pickle
-import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from xpimport.importing.consent import consent_of
+from xpimport.importing.processes import end, start
 from xpimport.importing.staging import Staged
 from xpimport.importing.tasks import Run
 from xpimport.rules.definition import SUBSCRIPTION, SUBSCRIPTION_TIME
@@ -118,12 +116,7 @@ class Ahead:
                 made.execute(f"CREATE TABLE who {WHO}")
             file.chmod(0o600)
         attach_who(store, self._files)
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "xpimport.importing.decider"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-        )
+        self._process = start("xpimport.importing.decider")
         self._turn = 0
         self._version: int | None = None
         self._decided: str | None = None
@@ -163,7 +156,6 @@ class Ahead:
 
     def close(self) -> None:
         """Let go of the files and the process."""
-        self._process.kill()
-        self._process.wait()
+        end(self._process)
         for number in range(len(self._files)):
             self._store.db.execute(f"DETACH DATABASE ahead_{number}")
