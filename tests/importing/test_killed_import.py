@@ -36,8 +36,11 @@ def killed(tmp_path: Path, step: str, nth: int, *arguments: str) -> int:
     return subprocess.run([str(part) for part in command], capture_output=True, check=False, timeout=60).returncode
 
 
-@pytest.mark.parametrize("step", ["begin", "commit"])
-def test_an_import_killed_at_any_write_is_taken_up_with_the_counts_of_an_unkilled_run(xp, tmp_path, step):
+@pytest.mark.parametrize(("step", "hands"), [("begin", "alone"), ("commit", "alone"), ("commit", "crew")])
+def test_an_import_killed_at_any_write_is_taken_up_with_the_counts_of_an_unkilled_run(
+    xp, tmp_path, monkeypatch, step, hands
+):
+    monkeypatch.setenv("XPIMPORT_KILLED", hands)
     prepare(xp, tmp_path / "list.csv")
     expected = {"read": 15, "created": 12, "updated": 0, "unchanged": 0, "merged": 1, "rejected": 2, "not_imported": 0}
     db = tmp_path / "xpimport.db"

@@ -1,5 +1,7 @@
 """Runs the program and kills it, as `kill -9` would, at its nth step: python killed.py STEP N ARGUMENT...
 
+With XPIMPORT_KILLED=crew every list counts as long, so that helping processes read and decide it.
+
 STEP is `begin` or `commit` (the nth transaction that writes), `talk` (the nth byte string given to a socket) or
 `read` (the nth answer awaited). Batches are made small, so that a short list has many steps.
 """
@@ -9,7 +11,7 @@ import signal
 import sys
 from itertools import count
 
-from xpimport.importing import merge
+from xpimport.importing import crew, merge
 from xpimport.sending.channels import smtp_wire
 from xpimport.store import database
 
@@ -69,6 +71,9 @@ class _around:  # noqa: N801
 if __name__ == "__main__":
     assert smtp_wire
     merge.FIRST_BATCH, merge.LARGEST_BATCH = 3, 3
+    if os.environ.get("XPIMPORT_KILLED") == "crew":
+        crew.LONG_LIST = merge.MANY = 0
+        crew.processors = lambda: 2
     arm(sys.argv[1], int(sys.argv[2]))
     from xpimport.cli import main
 
