@@ -83,7 +83,7 @@ def _sample(glob: str) -> str:
             letter = group[0] if group[0] != "!" else next((one for one in "x0-a" if one not in group), "y")
             index = closing
         elif letter in "*?":
-            letter = "" if letter == "*" else "x"
+            letter = "x"
         name += letter
         index += 1
-    return name or "x"
+    return name

@@ -115,18 +115,26 @@ def _plainly(shown: str) -> Iterator[None]:
             f"{shown}: the server does not let us in. Look at the AWS_* variables, AWS_PROFILE and the bucket's rules.",
             code="not_allowed",
         ) from None
-    except exceptions.GenericError as problem:
-        raise Unreachable(f"{shown} could not be reached: {_words(problem)}.") from None
     except (exceptions.BaseError, ValueError) as problem:
-        raise FileRefused(f"{shown}: {_words(problem)}.", code="refused_by_server") from None
+        raise _said(problem, shown) from None
 
 
-def _words(problem: Exception) -> str:
-    """The first line of what obstore says, without the dump of its own state and without addresses' queries."""
+def _said(problem: Exception, shown: str) -> FileRefused | Unreachable:
+    """An answer that obstore has no name for: by its status, which it only writes into its text."""
     import re
 
-    text = str(problem).partition("\n")[0].partition("Debug source")[0].strip()
-    return re.sub(r"\?[^\s)]+", "?...", text)[:300].rstrip(".:") or type(problem).__name__
+    text = str(problem)
+    found = re.search(r"status code: (\d{3})", text)
+    status = int(found[1]) if found else 0
+    if status == 404 or "NoSuchBucket" in text:
+        return FileRefused(f"There is no bucket for {shown}.", code="no_file")
+    if 300 <= status < 500 and status not in {408, 429}:
+        hint = " The bucket may be in another region: set AWS_REGION." if status in {301, 307, 400} else ""
+        return FileRefused(f"{shown}: the server answers {status}.{hint}", code="refused_by_server")
+    # What stands before is a dump of the request, what comes after one of the error's inside.
+    words = text.partition("\n")[0].partition(" - ")[2] or type(problem).__name__
+    said = f"the server answers {status}" if status else re.sub(r"\s*\(?https?://\S+", "", words)[:200].rstrip(".: ")
+    return Unreachable(f"{shown} could not be reached: {said}.")
 
 
 class S3:

@@ -147,6 +147,10 @@ def _plainly(location: Location) -> Iterator[None]:
     except PermissionError as problem:
         raise FileRefused(f"{root}: {problem.strerror or 'permission denied'}.", code="not_allowed") from None
     except (paramiko.SSHException, EOFError, OSError) as problem:
+        if str(problem) == "No authentication methods available":
+            raise FileRefused(
+                f"{root}: there is no key and no password to log in with. Give --key or --password.", code="not_allowed"
+            ) from None
         words = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
         raise Unreachable(f"{root} could not be reached: {words}.") from None
 
