@@ -127,6 +127,15 @@ def test_a_count_file_must_agree_with_the_rows(lists, place):
     assert taken(run(lists)) == ["vip.csv"]
 
 
+def test_one_count_file_for_the_whole_folder_counts_all_files_once(lists, tmp_path):
+    folder = Folder(tmp_path)
+    folder.put("vip-1.csv", people("u1", "u2"))
+    folder.put("vip-2.csv", people("u3"))
+    folder.put("COUNT", "3")
+    assert add(lists, folder, "vip-*.csv", "--take", "all", "--count-file", "COUNT").code == 0
+    assert taken(run(lists)) == ["vip-1.csv", "vip-2.csv"]
+
+
 def test_a_file_older_than_max_age_is_not_taken(lists, place):
     place.put("vip.csv", people("u1"))
     assert add(lists, place, "vip.csv", "--max-age", "1h").code == 0
@@ -162,6 +171,14 @@ def test_a_file_that_is_put_away_never_replaces_another(lists, place, after, the
     assert add(lists, place, "vip.csv", "--after", after).code == 0
     assert taken(run(lists)) == ["vip.csv"]
     assert place.files() == {there: "precious", becomes: people("u1")}
+
+
+def test_a_renamed_file_is_not_found_again_whatever_the_pattern(lists, place):
+    place.put("vip.csv", people("u1"))
+    assert add(lists, place, "re:vip[.a-z]*", "--after", "rename:.done").code == 0
+    assert taken(run(lists)) == ["vip.csv"]
+    assert code(run(lists)) == "no_file"
+    assert list(place.files()) == ["vip.csv.done"]
 
 
 def test_a_file_is_put_away_only_after_a_run_that_completed(lists, place):

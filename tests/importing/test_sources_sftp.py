@@ -6,6 +6,7 @@ import pytest
 from servers.places import over_sftp
 from servers.sshd import key, sshd
 
+from xpimport.errors import Unreachable
 from xpimport.importing.sources import sftp
 
 pytestmark = pytest.mark.server("sshd")
@@ -152,6 +153,26 @@ def test_a_server_that_says_nothing_is_unreachable(lists, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         add(lists, f"sftp://127.0.0.1:{silent.getsockname()[1]}/vip.csv")
         failed(lists, "unreachable")
+
+
+def test_a_server_that_is_away_for_a_minute_does_not_lose_the_first_look(lists, folder, ssh_server, monkeypatch):
+    place = over_sftp(folder, ssh_server)
+    options = (*place.options, "--schedule", "daily 03:00")
+    done = lists("import", "add", "list", "--source", place.source("vip.csv"), *options, now="2097-01-01T00:00:00Z")
+    assert done.code == 0, done.err
+
+    def unreachable(*_):
+        raise Unreachable("It could not be reached.")
+
+    def tick(minute):
+        assert lists("tick", now=f"2097-01-01T03:0{minute}:00Z").code == 0
+        return lists("task", "show", 1, "--json", now=f"2097-01-01T03:0{minute}:00Z").json()
+
+    assert tick(0)["status"] == "waiting_for_file"
+    with monkeypatch.context() as away:
+        away.setattr(sftp, "open_sftp", unreachable)
+        assert "could not be reached" in tick(1)["progress"]
+    assert tick(2)["status"] == "completed"
 
 
 def test_a_file_that_changes_while_it_is_fetched_is_refused(lists, folder, ssh_server, monkeypatch):
