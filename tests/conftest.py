@@ -25,23 +25,25 @@ settings.load_profile("xpimport")
 
 @dataclass(frozen=True)
 class Server:
-    """A real server program: what must be on PATH (or in sbin), and the Debian package that has it."""
+    """A real server program: what must be on PATH (or in sbin), and where it comes from."""
 
     program: str
-    package: str
+    origin: str
     needs_root: bool = False
 
 
 SERVERS = {
-    "cron": Server("cron", "cron", needs_root=True),
-    "sshd": Server("sshd", "openssh-server"),
-    "smtp-sink": Server("smtp-sink", "postfix"),
+    "cron": Server("cron", "Debian package cron", needs_root=True),
+    "sshd": Server("sshd", "Debian package openssh-server"),
+    "smtp-sink": Server("smtp-sink", "Debian package postfix"),
+    "moto": Server("moto_server", "in .venv-moto, which tests/run.sh makes"),
 }
 
 
 def which(program: str) -> str | None:
-    """The absolute path of `program`, looked for in sbin too, which a user's PATH often lacks."""
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+    """The absolute path of `program`, looked for in sbin too, which a user's PATH often lacks, and in moto's own place."""
+    own = str(REPOSITORY / ".venv-moto" / "bin")
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin", own])
     return shutil.which(program, path=path)
 
 
@@ -51,7 +53,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         server = SERVERS[marker.args[0]]
         missing = None
         if which(server.program) is None:
-            missing = f"needs the program {server.program} (Debian package {server.package})"
+            missing = f"needs the program {server.program} ({server.origin})"
         elif server.needs_root and os.geteuid() != 0:
             missing = f"needs to be root to start {server.program}"
         if missing and os.environ.get("XPIMPORT_REQUIRE_SERVERS") == "1":

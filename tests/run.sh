@@ -68,6 +68,15 @@ fi
 PATH=$environment/bin:$PATH
 export PATH
 
+# moto needs an older python-dateutil than we do. It is large, so a run of chosen tests does without, except in CI.
+moto=$PWD/.venv-moto
+if { [ $# -eq 0 ] || [ "${CI:-}" = true ]; } && [ ! -x "$moto/bin/moto_server" ]; then
+    say "making an environment for moto in .venv-moto"
+    "$python" -m venv --clear "$moto" &&
+        "$moto/bin/python" -m pip install --quiet --disable-pip-version-check 'moto[server]>=5.2' ||
+        say "moto could not be installed, so the tests that need it are skipped"
+fi
+
 if [ "${CI:-}" = true ]; then
     export XPIMPORT_REQUIRE_SERVERS=1
 fi

@@ -163,6 +163,13 @@ def test_install_into_no_crontab_writes_one_line_and_remove_leaves_no_crontab(fa
     assert fake.table is None
 
 
+def test_install_warns_of_a_secret_that_cron_would_not_find(fake: Fake, xp):
+    assert xp("init").code == 0
+    source = ("--source", "https://host/vip.csv", "--token", "env:TOKEN")
+    assert xp("import", "add", "list", *source).code == 0
+    assert "--token of the import list is env:TOKEN" in xp("crontab", "install").err
+
+
 def test_install_twice_changes_nothing_and_does_not_even_write(fake: Fake, db: Path):
     crontab.install(db)
     before = fake.table

@@ -7,7 +7,7 @@ import typer
 
 from xpimport.cli import screen
 from xpimport.cli.options import group, store_of
-from xpimport.defining import crontab, settings
+from xpimport.defining import crontab, imports, settings
 from xpimport.store.database import Store
 
 app = group("The crontab line that does what is due, every minute.")
@@ -19,11 +19,13 @@ def _path(ctx: typer.Context) -> Path:
 
 
 def _warn_of_env(store: Store) -> None:
-    for value in settings.everything(store):
-        if value.value.startswith("env:"):
-            screen.say(
-                f"Warning: {value.name} is {value.value}, and cron does not have your environment. Use file:PATH."
-            )
+    found = [(value.name, value.value) for value in settings.everything(store)]
+    for one in imports.everything(store):
+        secrets = {name: getattr(one.definition, name) or "" for name in ("password", "key", "token")}
+        found += [(f"--{name} of the import {one.name}", value) for name, value in secrets.items()]
+    for name, value in found:
+        if value.startswith("env:"):
+            screen.say(f"Warning: {name} is {value}, and cron does not have your environment. Use file:PATH.")
 
 
 @app.command("show", epilog="Example: xpimport crontab show")

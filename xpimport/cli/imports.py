@@ -16,6 +16,7 @@ from xpimport.flow import defining
 from xpimport.flow.running import send_instant
 from xpimport.rules.definition import Definition
 from xpimport.rules.durations import format_duration, parse_duration
+from xpimport.rules.locations import shown_source
 
 app = group("Where a list comes from, how it is read, when it runs, and which campaign goes to its people.")
 
@@ -82,7 +83,7 @@ def edit(
 
 def _tell(kept: defining.Kept, verb: str) -> None:
     found = kept.found
-    screen.say(f"{verb} the import {found.name}, reading {found.definition.source}.")
+    screen.say(f"{verb} the import {found.name}, reading {shown_source(found.definition.source)}.")
     if found.next_run_at is not None:
         screen.say(f"Next run: {screen.moment(found.next_run_at, found.timezone, distance=True)}.")
         if found.campaign is not None:
@@ -100,7 +101,7 @@ def _shown(found: Import) -> dict[str, Any]:
     return {
         "name": found.name,
         "active": found.active,
-        "source": definition.pop("source"),
+        "source": shown_source(definition.pop("source")),
         "schedule": found.schedule,
         "timezone": found.timezone,
         "next_run_at": _stamp(found.next_run_at),
@@ -155,7 +156,7 @@ def show(ctx: typer.Context, name: Name, json: Json = False) -> None:
         [
             ("Import", found.name),
             ("Active", found.active),
-            ("Source", definition.source),
+            ("Source", shown_source(definition.source)),
             ("Who is who", definition.identify_by),
             ("Mapping", ", ".join(f"{column} → {target}" for column, target in definition.mapping.items())),
             ("Schedule", f"{found.schedule} ({found.timezone})" if found.schedule else "by hand"),

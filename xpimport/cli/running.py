@@ -6,7 +6,7 @@ import typer
 
 from xpimport.cli import screen
 from xpimport.cli.options import example, store_of
-from xpimport.cli.task import summary, trigger_line
+from xpimport.cli.task import say_notes, summary, trigger_line
 from xpimport.clock import now
 from xpimport.defining import imports
 from xpimport.errors import Failed, Unreachable
@@ -41,7 +41,8 @@ def run_now(
     if details["status"] == "failed":
         if json:
             screen.json_out(details)
-        raise Failed(f"{details['error']['message']} (task {task})")
+        kind = Unreachable if details["error"]["code"] == Unreachable.code else Failed
+        raise kind(f"{details['error']['message']} (task {task})")
     if json:
         screen.json_out(details)
     else:
@@ -67,6 +68,7 @@ def send_at_once(store: Store, task: int, steps: Progress) -> Sent | None:
 def _next_step(details: "dict[str, object]", zone: str, *, quiet: bool) -> None:
     """What to do now, on stderr; with JSON on stdout the trigger's state too."""
     task, trigger = details["id"], details["trigger"]
+    say_notes(details)
     if isinstance(trigger, dict):
         if quiet:
             screen.say(trigger_line(trigger, zone))

@@ -113,6 +113,7 @@ def show(ctx: typer.Context, task: Annotated[int, typer.Argument(help="The task.
         screen.json_out(details)
         return
     summary(details, zone)
+    say_notes(details)
     _offers(details)
 
 
@@ -179,6 +180,12 @@ def trigger_line(trigger: dict[str, Any], zone: str) -> str:
     if trigger["send_at"] and state in {rules.SCHEDULED, rules.WAITING}:
         when = f" for {screen.moment(trigger['send_at'], zone, distance=True)}"
     return f"Campaign {campaign}: {state}{when}{because}."
+
+
+def say_notes(details: dict[str, Any]) -> None:
+    """What there is to know of a task beyond its counts."""
+    for note in details.get("notes") or []:
+        screen.say(f"Note: {note}")
 
 
 def _offers(details: dict[str, Any]) -> None:

@@ -85,6 +85,10 @@ def _secret(text: str) -> str:
     return text
 
 
+def _path(text: str) -> str:
+    return str(Path(text).expanduser().absolute()) if text else text
+
+
 def _text(text: str) -> str:
     return text
 
@@ -101,6 +105,8 @@ SETTINGS = {
         Setting("smtp.ca_file", "", _text, "certificates to trust instead of the system's"),
         Setting("smtp.connections", "8", _count, "how many connections a send opens at once"),
         Setting("smtp.timeout", "", _duration, "how long to wait for the sending server's answers"),
+        Setting("http.ca_file", "", _path, "certificates to trust for https sources instead of the system's"),
+        Setting("sftp.known_hosts", "", _path, "a file of host keys, besides ~/.ssh/known_hosts and /etc/ssh"),
         Setting("imports.at_once", "2", _count, "how many imports run at the same time"),
         Setting("file.look", "2s", _duration, "how far apart run-now looks twice at a file to see that it is finished"),
     )

@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from xpimport.clock import now
 from xpimport.defining import attributes, campaigns, imports, settings
 from xpimport.defining.campaigns import Campaign
 from xpimport.defining.imports import Import
 from xpimport.errors import FileRefused, Invalid, Refused
+from xpimport.flow import files as finding
 from xpimport.flow.running import kinds_of, targets_of
-from xpimport.importing import staging
-from xpimport.importing.sources import SourceFile, local
+from xpimport.importing import sources, staging
+from xpimport.importing.sources import SourceFile, choosing
 from xpimport.rules.definition import check_mapping, consent_message, consent_missing
+from xpimport.rules.locations import STDIN, parse_location
 from xpimport.sending import ledger
 from xpimport.sending.channels import Outcome, Outgoing, open_channel
 from xpimport.sending.mime import MessageSkeleton
@@ -59,17 +61,16 @@ def keep_import(store: Store, draft: Import) -> Kept:
         NotFound: no such campaign.
         Refused: the name is taken.
     """
-    definition = replace(draft.definition, source=local.check_source(draft.definition.source))
-    draft = replace(draft, definition=definition)
     kinds = kinds_of(store)
-    check_mapping(definition.mapping, definition.identify_by, list(kinds))
+    check_mapping(draft.definition.mapping, draft.definition.identify_by, list(kinds))
     imports.check(draft)
+    draft = replace(draft, definition=sources.check(draft.definition))
     warnings = []
     if draft.campaign is not None:
         campaign = campaigns.get(store, draft.campaign)
         draft = replace(draft, campaign_id=campaign.id)
         if not campaign.ignore_subscription:
-            _check_consent(draft, campaign, kinds)
+            _check_consent(store, draft, campaign, kinds)
         if settings.get(store, "triggers") == "off":
             warnings.append(
                 "Sending is switched off in this store. Switch it on with: xpimport settings set triggers on"
@@ -80,13 +81,24 @@ def keep_import(store: Store, draft: Import) -> Kept:
     return Kept(kept, warnings)
 
 
-def _check_consent(draft: Import, campaign: Campaign, kinds: Mapping[str, tuple[str, int | None]]) -> None:
+def _files(store: Store, found: Import, folder: Path) -> list[SourceFile]:
+    """The files that a run of an import would take now if it were its first; fetched ones are put into `folder`."""
+    with finding.opened(store, found.definition, found.timezone, now()) as source:
+        chosen = choosing.choose(source, found.definition, now())
+        return finding.bring(source, chosen, replace(found.definition, count_file=None), folder, "check")
+
+
+def _check_consent(
+    store: Store, draft: Import, campaign: Campaign, kinds: Mapping[str, tuple[str, int | None]]
+) -> None:
     """Refuse where the mapping, or a file that can be read now, shows that nobody's consent would be known."""
     if draft.definition.mapping:
         targets = [list(draft.definition.mapping.values())]
+    elif parse_location(draft.definition.source).scheme != "file":
+        return
     else:
         try:
-            files = local.find(draft.definition, ZoneInfo(draft.timezone), now(), None)
+            files = _files(store, draft, Path())
             targets = targets_of(files, draft.definition, dict(kinds))
         except FileRefused:
             return
@@ -116,30 +128,28 @@ def check_import(store: Store, name: str) -> list[Checked]:
         FileRefused: the file is not there, or cannot be imported as a whole.
     """
     import tempfile
-    from pathlib import Path
 
     found = imports.get(store, name)
+    if found.definition.source == STDIN:
+        raise Refused("Standard input can be read once only. Give it to: xpimport run-now NAME")
+    with tempfile.TemporaryDirectory(prefix="xpimport-") as folder:
+        return [_checked(store, found, file, Path(folder)) for file in _files(store, found, Path(folder))]
+
+
+def _checked(store: Store, found: Import, file: SourceFile, folder: Path) -> Checked:
     kinds = kinds_of(store)
-    files = local.find(found.definition, ZoneInfo(found.timezone), now(), None)
-    looked = []
-    for file in files:
-        with tempfile.TemporaryDirectory() as folder:
-            staged = staging.stage(Path(folder) / "check", [file], found.definition, kinds, lambda *_: None)
-            rejected = _reasons(staged)
-        columns = staging.columns_of(staged.header, found.definition, kinds, file.name)
-        looked.append(
-            Checked(
-                name=file.name,
-                bytes=file.bytes,
-                header=staged.header,
-                taken={column.title: column.attribute for column in columns},
-                ignored=staged.ignored,
-                first_rows=_first_rows(file, found),
-                read=staged.read,
-                rejected=rejected,
-            )
-        )
-    return looked
+    staged = staging.stage(folder / "check", [file], found.definition, kinds, lambda *_: None)
+    columns = staging.columns_of(staged.header, found.definition, kinds, file.name)
+    return Checked(
+        name=file.name,
+        bytes=file.bytes,
+        header=staged.header,
+        taken={column.title: column.attribute for column in columns},
+        ignored=staged.ignored,
+        first_rows=_first_rows(file, found),
+        read=staged.read,
+        rejected=_reasons(staged),
+    )
 
 
 def _reasons(staged: staging.Staged) -> dict[str, int]:

@@ -4,24 +4,23 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
+from functools import partial
 
 from xpimport.clock import now
 from xpimport.defining import attributes, imports, settings
 from xpimport.defining.imports import Import
-from xpimport.errors import Cancelled, Failed, FileRefused, Refused
-from xpimport.importing import merge, settling, staging, tasks
+from xpimport.errors import Cancelled, Failed, FileRefused, Invalid, Refused, Unreachable
+from xpimport.flow import files as finding
+from xpimport.importing import merge, settling, sources, staging, tasks
 from xpimport.importing.guards import check_guards
-from xpimport.importing.sources import SourceFile, local
+from xpimport.importing.sources import SourceFile
 from xpimport.importing.tasks import Run
 from xpimport.rules.definition import Definition, consent_message, consent_missing
-from xpimport.rules.schedule import next_after, parse_duration, parse_send_time, parse_zone
+from xpimport.rules.locations import parse_location
+from xpimport.rules.schedule import next_after, parse_send_time, parse_zone
 from xpimport.sending import triggers
 from xpimport.store.database import Store
-
-SECOND_LOOK = timedelta(seconds=50)
-"""After a first look the task waits this long: the next minute's tick takes the second."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +67,20 @@ def begin(
     tasks.refuse_overlap(store, found.id, found.name)
     definition = found.definition
     if source is not None:
-        definition = replace(definition, source=local.check_source(source))
+        definition = _other_source(definition, source)
     task = tasks.create(store, found.id, definition, kinds_of(store), scheduled_for=scheduled_for, again=again)
     if found.campaign_id is not None:
         send_at = send_instant(found, scheduled_for or now())
         triggers.create(store, task, found.id, found.campaign_id, definition, send_at)
     return task
+
+
+def _other_source(definition: Definition, source: str) -> Definition:
+    """The definition for one run from another place, which is given no credentials of the first, and is left as it is."""
+    there = parse_location(source).place == parse_location(definition.source).place
+    if not there:
+        definition = replace(definition, password=None, key=None, token=None)
+    return sources.check(replace(definition, source=source, after="leave"))
 
 
 def run_now(store: Store, name: str, *, source: str | None, again: bool, progress: Progress) -> int:
@@ -105,16 +112,20 @@ def execute(store: Store, run: Run, progress: Progress, *, patient: bool) -> Non
         Cancelled: Ctrl-C or SIGTERM; the task is failed first.
     """
     try:
-        files = _files(store, run, patient=patient)
+        files = finding.find(store, run, partial(progress.reading, 0), patient=patient)
         if files is not None:
             _import(store, run, files, progress)
     except Cancelled:
         fail(store, run, "cancelled", "It was cancelled.")
         raise
-    except (FileRefused, Failed) as problem:
+    except (Failed, Unreachable, Invalid) as problem:
         fail(store, run, problem.code, problem.message)
     except OSError as problem:
         fail(store, run, "disk", f"{problem.strerror}: {problem.filename or store.files}.")
+    else:
+        # Past its commit: nothing that goes wrong here makes the import fail.
+        if files is not None:
+            finding.settle(store, run, files)
     finally:
         for left in store.files.glob(f"staging/task-{run.task}.*"):
             left.unlink(missing_ok=True)
@@ -125,64 +136,6 @@ def fail(store: Store, run: Run, code: str, message: str) -> None:
     with store.writing():
         tasks.fail(store, run.task, code, message)
         triggers.disarm_failed(store, run.task)
-
-
-def _files(store: Store, run: Run, *, patient: bool) -> list[SourceFile] | None:
-    """The finished files of a run; None when the task was given back to wait for them."""
-    if run.definition.source == local.STDIN:
-        if run.attempt > 1:
-            raise FileRefused("Standard input cannot be read again after a kill. Run it anew.", code="source_changed")
-        return [local.copy_stdin(store.folder("staging") / f"task-{run.task}.stdin")]
-    zone = ZoneInfo(run.timezone)
-    at = run.scheduled_for or run.started_at
-    try:
-        files = local.find(run.definition, zone, at, tasks.last_taken(store, run.import_id))
-    except FileRefused as problem:
-        if not patient or problem.code not in {"no_file", "file_too_old"}:
-            raise
-        _wait(store, run, None, problem)
-        return None
-    if run.stage == "merging":
-        return files
-    waiting = local.unfinished(files, run.definition)
-    if waiting is None and (run.definition.marker or run.definition.count_file):
-        return files
-    if patient:
-        seen = local.look(files)
-        if waiting is None and run.look == seen:
-            return files
-        growing = FileRefused(waiting or "The file is still being written to.", code="file_unfinished")
-        _wait(store, run, seen, growing)
-        return None
-    if waiting is not None:
-        raise FileRefused(waiting, code="file_unfinished")
-    return _look_twice(store, files, run.definition, zone, at)
-
-
-def _look_twice(
-    store: Store, files: list[SourceFile], definition: Definition, zone: ZoneInfo, at: datetime
-) -> list[SourceFile]:
-    time.sleep(parse_duration(settings.get(store, "file.look")).total_seconds())
-    again = local.find(definition, zone, at, None)
-    if local.look(again) != local.look(files):
-        names = ", ".join(file.name for file in files)
-        raise FileRefused(f"{names} is still being written to. Run it again when it is whole.", code="file_unfinished")
-    return files
-
-
-def _wait(store: Store, run: Run, seen: dict[str, list[int]] | None, problem: FileRefused) -> None:
-    """Give the task back until the next look, or fail it when its time is over."""
-    until = wait_until(store, run)
-    if now() >= until:
-        raise problem
-    tasks.wait_for_file(store, run.task, seen, min(now() + SECOND_LOOK, until), until)
-
-
-def wait_until(store: Store, run: Run) -> datetime:
-    """Until when a scheduled run waits for its file: the catch-up window, or the send instant if that is sooner."""
-    until = (run.scheduled_for or run.started_at) + timedelta(seconds=run.definition.catch_up)
-    trigger = triggers.of_task(store, run.task)
-    return min(until, trigger.send_at) if trigger and trigger.send_at else until
 
 
 def _import(store: Store, run: Run, files: list[SourceFile], progress: Progress) -> None:
@@ -203,7 +156,7 @@ def _import(store: Store, run: Run, files: list[SourceFile], progress: Progress)
     try:
         settled = settling.settle(store, run, staged)
         if run.stage != "merging":
-            _check_counts(run, files, staged.read)
+            finding.check_counts(files, staged.read)
             guard = check_guards(store, run.import_id, run.definition, staged.read, settled.rejected)
             settling.restore_cells(store, run, staged, files)
             _note_staged(store, run, staged, settled, guard)
@@ -246,14 +199,6 @@ def targets_of(files: list[SourceFile], definition: Definition, kinds: tasks.Kin
             columns = staging.columns_of(reader.header, definition, kinds, file.name)
             found.append([column.attribute for column in columns])
     return found
-
-
-def _check_counts(run: Run, files: list[SourceFile], read: int) -> None:
-    if run.definition.count_file is None:
-        return
-    wanted = local.expected_rows(files, run.definition.count_file)
-    if wanted != read:
-        raise FileRefused(f"The count file announces {wanted} rows, and {read} were read.", code="count_mismatch")
 
 
 def _note_staged(store: Store, run: Run, staged: staging.Staged, settled: settling.Settled, guard: str | None) -> None:

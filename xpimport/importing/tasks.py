@@ -9,6 +9,7 @@ from typing import Any
 from xpimport.clock import from_text, now, to_text
 from xpimport.errors import Refused
 from xpimport.importing.sources import SourceFile
+from xpimport.importing.sources.choosing import Key, Taken, key_of
 from xpimport.rules.definition import Definition
 from xpimport.store.claims import heartbeat, lapsed, me
 from xpimport.store.database import Store
@@ -158,21 +159,33 @@ def take_up(store: Store, task: int, before: Any) -> bool:
 
 
 def wait_for_file(
-    store: Store, task: int, look: Mapping[str, list[int]] | None, wake: datetime, until: datetime
+    store: Store, task: int, look: Mapping[str, list[int]] | None, wake: datetime, until: datetime, why: str
 ) -> None:
-    """Give the task back until `wake`, keeping what was seen; it fails at `until`."""
+    """Give the task back until `wake`, keeping what was seen and why it waits; it fails at `until`."""
     with store.writing():
         store.db.execute(
             "UPDATE tasks SET status = 'waiting_for_file', owner = NULL, heartbeat = NULL, look = ?, wake_at = ?,"
-            " wait_until = ? WHERE id = ?",
-            (json.dumps(look) if look is not None else None, to_text(wake), to_text(until), task),
+            " wait_until = ?, progress = ? WHERE id = ?",
+            (
+                json.dumps(look) if look is not None else None,
+                to_text(wake),
+                to_text(until),
+                f"waiting: {why}",
+                task,
+            ),
         )
 
 
 def note_files(store: Store, run: Run, files: Sequence[SourceFile], hashes: Sequence[str]) -> None:
     """Record what is about to be read."""
     listed = [
-        {"name": file.name, "bytes": file.bytes, "sha256": digest, "modified": file.modified}
+        {
+            "name": file.name,
+            "location": file.location,
+            "bytes": file.bytes,
+            "sha256": digest,
+            "modified": file.modified,
+        }
         for file, digest in zip(files, hashes, strict=True)
     ]
     with store.writing():
@@ -188,14 +201,30 @@ def note_progress(store: Store, task: int, text: str) -> None:
         store.db.execute("UPDATE tasks SET progress = ?, heartbeat = ? WHERE id = ?", (text, heartbeat(), task))
 
 
-def last_taken(store: Store, import_id: int) -> int | None:
-    """When the newest file that this import has completed with was written (unix ns)."""
-    row = store.scalar(
-        "SELECT files FROM tasks WHERE import_id = ? AND status = 'completed' AND files <> '[]'"
-        " ORDER BY id DESC LIMIT 1",
+def taken(store: Store, import_id: int, source: str) -> Taken | None:
+    """What completed runs of this import took from this source; None before the first."""
+    rows = store.all(
+        "SELECT t.id, f.value ->> 'location' AS location, f.value ->> 'bytes' AS bytes,"
+        " f.value ->> 'modified' AS modified FROM tasks t, json_each(t.files) f WHERE t.import_id = ?"
+        " AND t.status = 'completed' AND t.definition ->> '$.definition.source' = ? ORDER BY t.id",
         import_id,
+        source,
     )
-    return max(int(file["modified"]) for file in json.loads(row)) if row else None
+    if not rows:
+        return None
+    newest = max(row["modified"] for row in rows)
+    last = {_key(row) for row in rows if row["id"] == rows[-1]["id"]}
+    return Taken(newest, frozenset(last | {_key(row) for row in rows if row["modified"] == newest}), frozenset(last))
+
+
+def _key(row: Any) -> Key:
+    return key_of(row["location"], row["bytes"], row["modified"])
+
+
+def noted_locations(store: Store, task: int) -> list[str]:
+    """Where the files of a task came from, in their order, once they are noted."""
+    files = json.loads(store.scalar("SELECT files FROM tasks WHERE id = ?", task))
+    return [file.get("location", "") for file in files]
 
 
 def complete(store: Store, task: int, at: datetime) -> int:

@@ -48,6 +48,7 @@ def task_details(store: Store, task: int) -> Details:
     details["ignored_columns"] = json.loads(row["ignored_columns"])
     details["guard"] = row["guard"]
     details["progress"] = row["progress"]
+    details["notes"] = json.loads(row["notes"])
     details["moves"] = _moves(store, row["trigger_id"])
     details["problem"] = row["problem"]
     return details
@@ -68,7 +69,9 @@ def status_of(row: Any) -> str:
 
 
 def _common(row: Any) -> Details:
-    files = [{key: file[key] for key in ("name", "bytes", "sha256")} for file in json.loads(row["files"])]
+    files = [
+        {key: file.get(key) for key in ("name", "bytes", "sha256", "location")} for file in json.loads(row["files"])
+    ]
     error = {"code": row["error_code"], "message": row["error_message"]} if row["error_code"] else None
     trigger = None
     if row["type"] == "profile_import" and row["trigger_id"] is not None:

@@ -1,133 +1,139 @@
-"""Lists on this machine: a path, a pattern in its last part, date parts, or standard input."""
+"""Lists on this machine, where they are read in place; and standard input, which is kept as a file first."""
 
-import re
+import errno
+import os
+import shutil
 import sys
-from collections.abc import Sequence
-from datetime import datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
-from xpimport.errors import FileRefused, Invalid
-from xpimport.importing.sources import SourceFile
-from xpimport.rules.definition import Definition
-
-_DATE_PART = re.compile(r"\{(%[^{}]*)\}")
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
-STDIN = "-"
+from xpimport.errors import FileRefused
+from xpimport.importing.sources import SMALL, Fetching, Listed, SourceFile
+from xpimport.rules.locations import STDIN
+from xpimport.rules.names import FIXED, Names, split
 
 
-def check_source(source: str) -> str:
-    """A source as it is kept: local paths made absolute, so that cron finds them too.
+def absolute(path: str) -> str:
+    """A local path or pattern with its folder made absolute."""
+    folder, name = split(path)
+    base = str(Path(folder or ".").expanduser().absolute())
+    return f"{base.rstrip('/')}/{name}"
 
-    Raises:
-        Invalid: a kind of source that is not known.
-    """
-    scheme = _SCHEME.match(source)
-    if scheme and scheme[1].lower() != "file":
-        raise Invalid(
-            f"--source {source!r}: no source of the kind {scheme[1]!r} is known. Name a local path or pattern."
+
+class Local:
+    """A folder of this machine."""
+
+    looks = 2
+
+    def __init__(self, names: Names) -> None:
+        """Look for `names`, whose folder is absolute."""
+        self.names = names
+        self.wanted = names.path
+        self._folder = Path(names.folder)
+
+    def list(self) -> list[Listed]:
+        """The files that are asked for; raises FileRefused (`no_file`, `not_a_file`)."""
+        if self.names.kind == FIXED:
+            path = self._folder / self.names.text
+            if path.is_dir():
+                raise FileRefused(
+                    f"{path} is a directory. Name a file in it, or a pattern like {path}/*.csv", code="not_a_file"
+                )
+            return [self._listed(path)] if path.exists() else []
+        try:
+            entries = sorted(self._folder.iterdir())
+        except OSError as problem:
+            raise FileRefused(f"Cannot look into {self._folder}: {problem.strerror}.", code="no_file") from None
+        return [self._listed(entry) for entry in entries if self.names.matches(entry.name) and entry.is_file()]
+
+    def _listed(self, path: Path) -> Listed:
+        try:
+            state = path.stat()
+        except OSError as problem:
+            raise FileRefused(f"Cannot look at {path}: {problem.strerror}.", code="no_file") from None
+        return Listed(path.name, str(path), str(path), state.st_size, state.st_mtime_ns)
+
+    def beside(self, file: Listed, named: str) -> Listed | None:
+        """The file of that name in the same folder."""
+        path = Path(file.where).parent / named
+        return self._listed(path) if path.is_file() else None
+
+    def read(self, file: Listed) -> bytes:
+        """The beginning of a file."""
+        with Path(file.where).open("rb") as content:
+            return content.read(SMALL)
+
+    def fetch(self, file: Listed, target: Path, fetching: Fetching) -> SourceFile:  # noqa: ARG002 - it is here
+        """The file itself: it is read where it lies."""
+        return SourceFile(
+            file.name, Path(file.where), file.bytes, file.modified or 0, location=file.location, origin=file
         )
-    if source == STDIN:
-        return source
-    bare = source[len("file:") :] if scheme else source
-    bare = "/" + bare.lstrip("/") if bare.startswith("//") else bare
-    return str(Path(bare).expanduser().absolute())
+
+    def unchanged(self, file: Listed) -> bool:
+        """Whether size and time are still what was listed."""
+        path = Path(file.where)
+        return path.is_file() and self._listed(path) == file
+
+    def move(self, file: Listed, where: str) -> bool:
+        """Give the file another path, without ever replacing one that is there."""
+        target = Path(where)
+        target.parent.mkdir(mode=0o700, exist_ok=True)
+        return _move(Path(file.where), target)
+
+    def delete(self, file: Listed) -> None:
+        """Remove the file."""
+        Path(file.where).unlink()
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
-def is_pattern(source: str) -> bool:
-    """Whether the last part of a source may name several files."""
-    name = Path(source).name
-    return bool(_DATE_PART.search(name)) or any(mark in name for mark in "*?[")
-
-
-def find(definition: Definition, zone: ZoneInfo, at: datetime, last_taken: int | None) -> list[SourceFile]:
-    """The files that a source names at the instant `at`, as `--take` says, in the order in which they are read.
-
-    `last_taken` is when the newest file taken before was written (unix ns): a pattern never goes back behind it.
-
-    Raises:
-        FileRefused: there is none (`no_file`), all are too old (`file_too_old`), or it is a directory (`not_a_file`).
-    """
-    path = Path(_DATE_PART.sub(lambda part: at.astimezone(zone).strftime(part[1]), definition.source))
-    if path.is_dir():
-        raise FileRefused(
-            f"{path} is a directory. Name a file in it, or a pattern like {path}/*.csv", code="not_a_file"
-        )
-    if not is_pattern(definition.source):
-        found = [_file(path)] if path.exists() else []
-    else:
-        found = [file for file in _matching(path) if last_taken is None or file.modified >= last_taken]
-    if not found:
-        newer = " newer than the last one taken" if last_taken is not None and is_pattern(definition.source) else ""
-        raise FileRefused(
-            f"There is no file {path}{newer}. Put it there, or name another with --source.", code="no_file"
-        )
-    if definition.max_age is not None:
-        oldest = (at.timestamp() - definition.max_age) * 1e9
-        fresh = [file for file in found if file.modified >= oldest]
-        if not fresh:
-            raise FileRefused(
-                f"{found[-1].name} was written longer ago than --max-age allows. Deliver a new one.",
-                code="file_too_old",
-            )
-        found = fresh
-    found.sort(key=lambda file: (file.modified, file.name))
-    return {"newest": found[-1:], "oldest": found[:1], "all": found}[definition.take]
-
-
-def _matching(path: Path) -> list[SourceFile]:
+def _move(path: Path, target: Path) -> bool:
     try:
-        entries = sorted(path.parent.iterdir())
+        # A link, unlike a rename, fails where the name is taken.
+        os.link(path, target, follow_symlinks=False)
+    except FileExistsError:
+        return False
     except OSError as problem:
-        raise FileRefused(f"Cannot look into {path.parent}: {problem.strerror}.", code="no_file") from None
-    names = [entry for entry in entries if fnmatchcase(entry.name, path.name) and entry.is_file()]
-    return [_file(entry) for entry in names if not entry.name.startswith(".")]
+        if problem.errno == errno.EXDEV:
+            return _copy_away(path, target)
+        if problem.errno not in {errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS}:
+            raise
+        if os.path.lexists(target):
+            return False
+        path.rename(target)
+        return True
+    path.unlink()
+    return True
 
 
-def _file(path: Path) -> SourceFile:
+def _copy_away(path: Path, target: Path) -> bool:
+    """To another file system: the original goes only when the copy is on the disk."""
     try:
-        state = path.stat()
-    except OSError as problem:
-        raise FileRefused(f"Cannot look at {path}: {problem.strerror}.", code="no_file") from None
-    return SourceFile(path.name, path, state.st_size, state.st_mtime_ns)
+        with path.open("rb") as content, target.open("xb") as copy:
+            shutil.copyfileobj(content, copy, 1 << 20)
+            copy.flush()
+            os.fsync(copy.fileno())
+    except FileExistsError:
+        return False
+    except OSError:
+        target.unlink(missing_ok=True)
+        raise
+    shutil.copystat(path, target)
+    path.unlink()
+    return True
 
 
-def look(files: Sequence[SourceFile]) -> dict[str, list[int]]:
-    """What two looks compare: for each file its size and when it was written."""
-    return {str(file.path): [file.bytes, file.modified] for file in files}
+def private(target: Path) -> int:
+    """Open `target` anew for writing, readable by its owner only; returns the descriptor."""
+    return os.open(target, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
 
 
-def beside(file: SourceFile, named: str) -> Path:
-    """The done-marker or count file of a list: `.done` is added to its name, anything else stands in its folder."""
-    return file.path.with_name(file.name + named) if named.startswith(".") else file.path.parent / named
-
-
-def unfinished(files: Sequence[SourceFile], definition: Definition) -> str | None:
-    """Why the files are not known to be finished by their marker or count file; None when they are."""
-    for file in files:
-        for named in (definition.marker, definition.count_file):
-            if named is not None and not beside(file, named).exists():
-                return f"{file.name} is not finished: {beside(file, named).name} is not there yet."
-    return None
-
-
-def expected_rows(files: Sequence[SourceFile], count_file: str) -> int:
-    """How many rows the count files announce together.
-
-    Raises:
-        FileRefused: one of them holds no number (`count_file`).
-    """
-    total = 0
-    for file in files:
-        path = beside(file, count_file)
-        text = path.read_text(encoding="utf-8", errors="replace").strip()
-        if not text.isascii() or not text.isdigit():
-            raise FileRefused(
-                f"The count file {path.name} holds {text[:40]!r}, not a number of rows.", code="count_file"
-            )
-        total += int(text)
-    return total
+def fetched(file: Listed, target: Path) -> SourceFile:
+    """A file that was brought to `target`, dated as it was at its source."""
+    modified = file.modified or 0
+    os.utime(target, ns=(modified, modified))
+    state = target.stat()
+    return SourceFile(file.name, target, state.st_size, state.st_mtime_ns, location=file.location, origin=file)
 
 
 def copy_stdin(target: Path) -> SourceFile:
@@ -138,10 +144,7 @@ def copy_stdin(target: Path) -> SourceFile:
     """
     if sys.stdin.isatty():
         raise FileRefused("Standard input is a terminal. Pipe a list into the command, or name a file.", code="no_file")
-    import os
-    import shutil
-
-    with os.fdopen(os.open(target, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as copy:
+    with os.fdopen(private(target), "wb") as copy:
         shutil.copyfileobj(sys.stdin.buffer, copy)
     state = target.stat()
-    return SourceFile(STDIN, target, state.st_size, state.st_mtime_ns)
+    return SourceFile(STDIN, target, state.st_size, state.st_mtime_ns, location=STDIN)
