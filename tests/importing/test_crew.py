@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from xpimport.errors import Failed
-from xpimport.importing import crew, sorting, staging
+from xpimport.importing import crew, staging
 from xpimport.importing.sources import SourceFile
 from xpimport.rules.definition import Definition
 
@@ -72,17 +72,6 @@ def test_several_processes_come_to_what_one_comes_to(tmp_path, monkeypatch, seed
     assert len(alone[0]) > 30_000
     assert alone[1]
     assert alone[2]
-
-
-def test_runs_that_grow_many_are_joined_and_nothing_is_lost(tmp_path, monkeypatch):
-    path = messy(tmp_path / "list.csv", 30_000, 3)
-    monkeypatch.setattr(crew, "LONG_LIST", 1 << 40)
-    expected = staged(tmp_path / "few", path)
-    monkeypatch.setattr(sorting, "RUN_ROWS", 500)
-    monkeypatch.setattr(sorting, "MARK_STEP", 7)
-    monkeypatch.setattr(sorting, "RANGE_ROWS", 90)
-    monkeypatch.setattr(sorting, "MOST_RUNS", 5)
-    assert staged(tmp_path / "many", path) == expected
 
 
 def test_a_worker_that_is_killed_fails_the_list_and_says_so(tmp_path, monkeypatch):

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress
+from typing import Any
 
 from xpimport.importing.formats import Malformed
 from xpimport.importing.formats.lines import Columns
@@ -47,8 +49,11 @@ class Checker:
         self._plan = plan
         self._identifier = next(column for column in plan.columns if column.attribute == plan.identify_by)
 
-    def check(self, found: Columns) -> tuple[list[Row], list[Row]]:
-        """Part records into good rows and rejections: (row number, column, value, code, cells as JSON)."""
+    def check(self, found: Columns) -> tuple[Sequence[Any], Iterable[Row], list[Row]]:
+        """Part records into good rows and rejections: (row number, column, value, code, cells as JSON).
+
+        Returns: the keys of all records (None where there is none), the good rows, the rejections.
+        """
         bad: dict[int, tuple[Column, str]] = {}
         values: dict[str, Sequence[object]] = {}
         for column in self._plan.columns:
@@ -58,17 +63,17 @@ class Checker:
                 bad.setdefault(index, (column, reason))
         keys = values[self._plan.identify_by]
         self._put_identifier_first(keys, found, bad)
-        rows = self._rows(found, keys, values, bad)
+        if self._plan.identify_by == "email":
+            keys = [None if key is None else str(key).lower() for key in keys]
         rejected = [self._rejection(found, index, *why) for index, why in bad.items()]
         rejected += [self._malformed(one) for one in found.malformed]
-        return rows, rejected
+        return keys, self._rows(found, keys, values, bad), rejected
 
     def _put_identifier_first(self, keys: Sequence[object], found: Columns, bad: dict[int, tuple[Column, str]]) -> None:
         if all(keys):
             return
-        for index, key in enumerate(keys):
-            if key is None:
-                bad[index] = (self._identifier, self._why_no_key(found.cells[self._identifier.index][index]))
+        for index in [index for index, key in enumerate(keys) if key is None]:
+            bad[index] = (self._identifier, self._why_no_key(found.cells[self._identifier.index][index]))
 
     def _why_no_key(self, cell: str) -> str:
         checked = check_column(self._identifier.kind, [cell], self._identifier.max_length)
@@ -80,15 +85,19 @@ class Checker:
         keys: Sequence[object],
         values: dict[str, Sequence[object]],
         bad: dict[int, tuple[Column, str]],
-    ) -> list[Row]:
-        if self._plan.identify_by == "email":
-            keys = [None if key is None else str(key).lower() for key in keys]
+    ) -> Iterable[Row]:
         base = self._plan.base
         numbers: Iterable[int] = [base + line for line in found.lines] if base else found.lines
         nothing: Sequence[object] = [None] * len(keys)
         laid = [values.get(name, nothing) for name in self._plan.attributes]
-        rows: list[Row] = list(zip(numbers, keys, *laid, strict=True))
-        return [row for index, row in enumerate(rows) if index not in bad] if bad else rows
+        # Not a list: what takes one row after the other has each made in the place of the one before.
+        rows = zip(numbers, keys, *laid, strict=True)
+        if not bad:
+            return rows
+        good = bytearray(b"\1") * len(keys)
+        for index in bad:
+            good[index] = 0
+        return compress(rows, good)
 
     def _rejection(self, found: Columns, index: int, column: Column, reason: str) -> Row:
         record = [cells[index] for cells in found.cells]

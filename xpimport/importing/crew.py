@@ -13,7 +13,7 @@ from xpimport.errors import Failed
 from xpimport.importing.checking import Plan
 from xpimport.importing.formats.lines import Columns, Lines
 from xpimport.importing.processes import Helper, end, start
-from xpimport.importing.sorting import Part, Run, ranges
+from xpimport.importing.sorting import Part, deal_out
 from xpimport.importing.worker import Hand, plain
 
 LONG_LIST = 4 << 20
@@ -73,18 +73,20 @@ class _Alone:
 
     def __init__(self, place: Path, attributes: Sequence[str]) -> None:
         self._place = place
-        self._hand = Hand(_named(place, "runs-0"), attributes)
+        self._hand = Hand(_named(place, "gathered-0"), attributes)
         self.open = self._hand.open
         self.lines = self._hand.take_lines
         self.columns = self._hand.take_columns
 
     def finish(self) -> tuple[int, list[Part]]:
-        part = self._hand.sorter.finish(_named(self._place, "part-0"))
-        _named(self._place, "runs-0").unlink(missing_ok=True)
-        return self._hand.sorter.read, [part]
+        read, _ = self._hand.gatherer.end()
+        own = _named(self._place, "gathered-0")
+        part = self._hand.sort(_named(self._place, "part-0"), [own], ("", None))
+        own.unlink()
+        return read, [part]
 
     def close(self) -> None:
-        self._hand.sorter.close()
+        self._hand.gatherer.close()
 
 
 class _Processes:
@@ -98,7 +100,7 @@ class _Processes:
         self._feeders: list[threading.Thread] = []
         try:
             for number, worker in enumerate(self._workers):
-                self._tell(worker, (str(_named(place, f"runs-{number}")), list(attributes)))
+                self._tell(worker, (str(_named(place, f"gathered-{number}")), list(attributes)))
         except Failed:
             self.close()
             raise
@@ -153,21 +155,18 @@ class _Processes:
 
     def finish(self) -> tuple[int, list[Part]]:
         self._drain()
-        read, runs = 0, []
         for worker in self._workers:
-            self._tell(worker, ("runs", ()))
-        for worker in self._workers:
-            count, made = self._answer(worker)
-            read += count
-            runs += [Run(*run) for run in made]
-        shares = _shares(ranges(runs), len(self._workers))
-        told = [(run.path, run.table, run.marks, run.rows) for run in runs]
-        for number, (worker, share) in enumerate(zip(self._workers, shares, strict=True)):
-            self._tell(worker, ("merge", (str(_named(self._place, f"part-{number}")), told, share)))
+            self._tell(worker, ("end", ()))
+        ended = [self._answer(worker) for worker in self._workers]
+        gathered = [_named(self._place, f"gathered-{number}") for number in range(len(self._workers))]
+        ranges = deal_out([samples for _, samples in ended], len(self._workers))
+        for number, (worker, between) in enumerate(zip(self._workers, ranges, strict=True)):
+            part = _named(self._place, f"part-{number}")
+            self._tell(worker, ("sort", (str(part), [str(file) for file in gathered], between)))
         parts = [Part(*self._answer(worker)) for worker in self._workers]
-        for number in range(len(self._workers)):
-            _named(self._place, f"runs-{number}").unlink(missing_ok=True)
-        return read, parts
+        for file in gathered:
+            file.unlink()
+        return sum(read for read, _ in ended), parts
 
     def _answer(self, worker: Helper) -> tuple[Any, ...]:
         assert worker.stdout is not None  # noqa: S101 - it is a pipe
@@ -189,9 +188,3 @@ def _lost() -> Failed:
         "A process that read the list ended before its work was done; was there too little memory? Run it again.",
         code="worker_lost",
     )
-
-
-def _shares(found: Sequence[tuple[str, str | None]], workers: int) -> list[list[tuple[str, str | None]]]:
-    """Key ranges dealt out in order, so that the parts follow each other."""
-    size = -(-len(found) // workers)
-    return [list(found[start : start + size]) for start in range(0, size * workers, size)]

@@ -16,7 +16,7 @@ from xpimport.errors import FileRefused
 from xpimport.importing.checking import Checker, Column, Plan
 from xpimport.importing.formats import Malformed
 from xpimport.importing.formats.lines import Columns, Lines, split
-from xpimport.importing.sorting import Part, Run, Sorter, merge_runs
+from xpimport.importing.sorting import Gatherer, Part, Range, sort_range
 
 Message = tuple[Any, ...]
 
@@ -29,7 +29,7 @@ class Hand:
         self._dialect: tuple[str, str, int] = (",", '"', 0)
         self._attributes = attributes
         self._path = path
-        self.sorter = Sorter(path, attributes)
+        self.gatherer = Gatherer(path, attributes)
 
     def open(self, plan: Plan, dialect: tuple[str, str, int]) -> None:
         """Begin with another file; `dialect` is its delimiter, quote and number of columns."""
@@ -42,11 +42,11 @@ class Hand:
     def take_columns(self, found: Columns) -> None:
         """Check records that were read already."""
         assert self._checker is not None  # noqa: S101 - `open` comes first
-        self.sorter.add(*self._checker.check(found))
+        self.gatherer.add(*self._checker.check(found))
 
-    def merge(self, part: Path, runs: Sequence[Run], share: Sequence[tuple[str, str | None]]) -> Part:
-        """Make one sorted part of the runs of all workers."""
-        return merge_runs(part, runs, share, self._path, self._attributes)
+    def sort(self, part: Path, gathered: Sequence[Path], between: Range) -> Part:
+        """Make a sorted part of a range of the keys that all hands have gathered."""
+        return sort_range(part, gathered, self._path, between, self._attributes)
 
 
 def plain(plan: Plan) -> Message:
@@ -69,12 +69,11 @@ def _obey(hand: Hand, order: str, message: Message) -> Message | None:
     elif order == "columns":
         cells, lines, malformed = message
         hand.take_columns(Columns(cells, lines, [Malformed(*one) for one in malformed]))
-    elif order == "runs":
-        runs = hand.sorter.runs()
-        return (hand.sorter.read, [(run.path, run.table, run.marks, run.rows) for run in runs])
-    elif order == "merge":
-        path, runs, share = message
-        part = hand.merge(Path(path), [Run(*run) for run in runs], share)
+    elif order == "end":
+        return hand.gatherer.end()
+    elif order == "sort":
+        path, gathered, between = message
+        part = hand.sort(Path(path), [Path(file) for file in gathered], between)
         return (part.path, part.people)
     return None
 

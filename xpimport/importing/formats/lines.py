@@ -6,6 +6,7 @@ import csv
 import re
 from dataclasses import dataclass
 from functools import cache
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from xpimport.importing.formats import Malformed
@@ -64,18 +65,20 @@ def split(block: Lines, delimiter: str, quote: str, width: int) -> Columns:
     """Lay out the records of a block that `stand_alone`."""
     lines: Sequence[str] = block.text.split("\n")
     numbers: Sequence[int] = range(block.first, block.first + block.count)
+    wanted, quoted = width - 1, bool(quote) and quote in block.text
+    counts = [line.count(delimiter) for line in lines]
     odd: list[tuple[int, str]] = []
-    wanted = width - 1
-    plain = not (quote and quote in block.text)
-    if not plain or width == 1 or {line.count(delimiter) for line in lines} != {wanted}:
-        kept = []
-        for number, line in zip(numbers, lines, strict=True):
-            if line.count(delimiter) != wanted or (quote and quote in line) or (width == 1 and not line.strip()):
-                odd.append((number, line))
-            else:
-                kept.append((number, line))
-        numbers = [number for number, _ in kept]
-        lines = [line for _, line in kept]
+    if quoted or width == 1 or set(counts) != {wanted}:
+        apart = [
+            place
+            for place, (line, count) in enumerate(zip(lines, counts, strict=True))
+            if count != wanted or (quoted and quote in line) or (width == 1 and not line.strip())
+        ]
+        odd = [(numbers[place], lines[place]) for place in apart]
+        plain = bytearray(b"\1") * len(lines)
+        for place in apart:
+            plain[place] = 0
+        lines, numbers = list(compress(lines, plain)), list(compress(numbers, plain))
     flat = delimiter.join(lines).split(delimiter) if lines else []
     cells = [flat[place::width] for place in range(width)]
     if not odd:
