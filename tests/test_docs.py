@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from xpimport.defining import crontab, settings
-from xpimport.rules import trigger
+from xpimport.rules import trigger, values
 from xpimport.sending import exclusion
 
 REPOSITORY = Path(__file__).parents[1]
@@ -152,12 +152,26 @@ def test_readme_paths_exist() -> None:
 
 def test_readme_explains_every_reason_and_setting() -> None:
     text = README.read_text()
-    rows = [f"`{reason}` | {meaning} |" for reason, meaning in {**trigger.REASONS, **exclusion.REASONS}.items()]
+    reasons = {**trigger.REASONS, **exclusion.REASONS, **values.REJECTIONS}
+    rows = [f"`{reason}` | {meaning} |" for reason, meaning in reasons.items()]
     rows += [
         f"| `{setting.name}` | {f'`{setting.default}`' if setting.default else ''} | {setting.help} |"
         for setting in settings.SETTINGS.values()
     ]
     assert not [row for row in rows if row not in text]
+
+
+def test_readme_tells_each_type_its_reason_and_examples_that_hold() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \| `(\w+)` \|$", README.read_text(), re.MULTILINE)
+    assert [kind for kind, *_ in rows] == list(values.ATTRIBUTE_TYPES)
+    no_values = {"--max-length", "--region", ".local", "+"}
+    for kind, taken, stored, reason in rows:
+        assert [reason, "control_character"] == values.reasons_of(kind)
+        found = {one: values.check_cell(kind, one) for one in re.findall("`([^`]+)`", taken) if one not in no_values}
+        assert [one for one, (_, problem) in found.items() if problem] == []
+        results = {str(value) for value, _ in found.values()}
+        shown = [one for one in re.findall("`([^`]+)`", stored) if one not in no_values]
+        assert [one for one in shown if one not in results and kind != "string"] == []
 
 
 def test_readme_shows_the_systemd_units() -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from xpimport.errors import FileRefused
 from xpimport.importing.formats import FormatOptions
 from xpimport.importing.formats.csv import open_csv
-from xpimport.rules.values import check_column
 
 ENCODINGS = {"utf-8": None, "utf-8-sig": None, "utf-16": None, "cp1252": "cp1252", "latin-1": "latin-1"}
 CELL = st.text(st.sampled_from("ab ,;\"'éß€\n0"), max_size=8)
@@ -54,74 +53,3 @@ def test_any_bytes_are_rows_or_a_refusal(place, content):
                 assert all(len(record) == 2 for record in batch.records)
     except FileRefused:
         return
-
-
-@pytest.mark.parametrize(
-    ("kind", "cell", "value"),
-    [
-        ("email", " Ann@EXAMPLE.com ", "Ann@example.com"),
-        ("email", "ann@bücher.example.com", "ann@xn--bcher-kva.example.com"),
-        ("mobile", "+353850123456", "353850123456"),
-        ("number", "1.50", 1.5),
-        ("integer", "-7", -7),
-        ("boolean", "TRUE", 1),
-        ("subscription", "0", 0),
-        ("date", "2026-02-28", "2026-02-28"),
-        ("datetime", "2026-02-28 09:00:00 +01:00", "2026-02-28T08:00:00Z"),
-        ("json", '{"a": [1, 2]}', '{"a":[1,2]}'),
-        ("language", "PT-br", "pt-BR"),
-        ("timezone", "europe/dublin", "Europe/Dublin"),
-        ("string", "01234", "01234"),
-        ("string", "\u200b", None),
-    ],
-)
-def test_a_good_cell_is_stored_normalised(kind, cell, value):
-    checked = check_column(kind, [cell])
-    assert (checked.values, checked.bad) == ([value], {})
-
-
-@pytest.mark.parametrize(
-    ("kind", "cell", "reason"),
-    [
-        ("email", "a@example.com, b@example.com", "invalid_email"),
-        ("email", "Ann <a@example.com>", "invalid_email"),
-        ("email", "a@localhost", "invalid_email"),
-        ("email", "a\u200bb@example.com", "control_character"),
-        ("mobile", "0850123456", "invalid_mobile"),
-        ("mobile", "+353 85 012", "invalid_mobile"),
-        ("number", "1,5", "invalid_number"),
-        ("number", "nan", "invalid_number"),
-        ("integer", "5.0", "invalid_integer"),
-        ("integer", str(2**63), "invalid_integer"),
-        ("boolean", "yes", "invalid_boolean"),
-        ("date", "2026-02-30", "invalid_date"),
-        ("datetime", "today", "invalid_datetime"),
-        ("json", "1", "invalid_json"),
-        ("language", "english", "invalid_language"),
-        ("timezone", "Mars/Base", "invalid_timezone"),
-        ("string", "x" * 102, "too_long"),
-        ("string", "a\x1b[0m", "control_character"),
-        ("user_id", " ", "missing_identifier"),
-    ],
-)
-def test_a_bad_cell_has_its_reason(kind, cell, reason):
-    checked = check_column(kind, [cell])
-    assert (checked.values, checked.bad) == ([None], {0: reason})
-
-
-@given(st.text(max_size=60), st.sampled_from(["email", "mobile", "number", "json", "datetime", "string", "user_id"]))
-def test_any_text_is_a_value_or_has_a_reason(cell, kind):
-    checked = check_column(kind, [cell])
-    assert checked.values[0] is None or not checked.bad
-    assert set(checked.bad) <= {0}
-
-
-@given(st.from_regex(r"[a-zA-Z0-9.+_-]{1,12}@[a-z0-9.-]{1,16}\.[a-z]{2,6}", fullmatch=True))
-def test_no_address_is_taken_that_email_validator_refuses(address):
-    from email_validator import EmailNotValidError, validate_email
-
-    if check_column("email", [address]).values[0] is not None:
-        try:
-            validate_email(address, check_deliverability=False)
-        except EmailNotValidError as problem:
-            pytest.fail(f"{address}: {problem}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from xpimport.clock import now, to_text
 from xpimport.errors import Invalid, Refused
+from xpimport.rules.cells import STRING_LENGTH
 from xpimport.rules.values import ATTRIBUTE_TYPES, BUILT_IN, SQL_TYPES, valid_name
 from xpimport.store.database import Store
 
@@ -12,8 +13,6 @@ from xpimport.store.database import Store
 RESERVED = frozenset({"id", "created_task", "changed_task", "email_key", "rowid", "oid", "row", "key"}) | frozenset(
     {"user", "loop", "self", "true", "false", "none", "and", "or", "not", "in", "is", "if", "else", "for"}
 )
-STRING_LIMIT = 101
-"""Characters a string holds unless told otherwise (docs.xtremepush.com/docs/attributes-tags)."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def add(store: Store, name: str, kind: str, max_length: int | None = None) -> At
     if name in RESERVED:
         raise Refused(f"The name {name!r} is reserved. Choose another, like {name}_1.")
     if kind == "string" and max_length is None:
-        max_length = STRING_LIMIT
+        max_length = STRING_LENGTH
     import sqlite_utils
 
     with store.writing():

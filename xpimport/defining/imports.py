@@ -8,6 +8,7 @@ from xpimport.clock import from_text, now, to_text
 from xpimport.defining.campaigns import check_name, refuse_while_armed
 from xpimport.errors import Invalid, NotFound, Refused
 from xpimport.rules.definition import MEDIA, Definition
+from xpimport.rules.phones import check_region
 from xpimport.rules.schedule import next_after, parse_schedule, parse_send_time, parse_zone
 from xpimport.store.database import Store
 
@@ -44,7 +45,7 @@ def check(draft: Import) -> None:
     """Refuse values that do not fit, each with the option it came from.
 
     Raises:
-        Invalid: a choice, schedule, zone, send time or guard is off, or a send time stands without a campaign.
+        Invalid: a choice, region, schedule, zone, send time or guard is off, or a send time stands without a campaign.
     """
     definition = draft.definition
     for name, allowed in CHOICES.items():
@@ -54,6 +55,8 @@ def check(draft: Import) -> None:
     for medium in definition.subscribe:
         if medium not in MEDIA:
             raise Invalid(f"--subscribe {medium!r} is none of: {', '.join(MEDIA)}.")
+    if definition.region is not None:
+        check_region(definition.region)
     parse_zone(draft.timezone)
     if draft.schedule is not None:
         parse_schedule(draft.schedule)

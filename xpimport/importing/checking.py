@@ -8,7 +8,7 @@ from typing import Any
 
 from xpimport.importing.formats import Malformed
 from xpimport.importing.formats.lines import Columns
-from xpimport.rules.values import check_column
+from xpimport.rules.values import Checked, check_column
 
 Row = tuple[object, ...]
 """Row number, key, and a value for each attribute of the plan."""
@@ -34,12 +34,14 @@ class Plan:
         attributes: what a row holds, in this order; a file may lack some of them.
         identify_by: the attribute that says who is who.
         base: added to a line to make the number of a row.
+        region: the country of mobile numbers without one, or None.
     """
 
     columns: Sequence[Column]
     attributes: Sequence[str]
     identify_by: str
     base: int
+    region: str | None = None
 
 
 class Checker:
@@ -49,6 +51,9 @@ class Checker:
         self._plan = plan
         self._identifier = next(column for column in plan.columns if column.attribute == plan.identify_by)
 
+    def _checked(self, column: Column, cells: Sequence[str]) -> Checked:
+        return check_column(column.kind, cells, column.max_length, region=self._plan.region)
+
     def check(self, found: Columns) -> tuple[Sequence[Any], Iterable[Row], list[Row]]:
         """Part records into good rows and rejections: (row number, column, value, code, cells as JSON).
 
@@ -57,7 +62,7 @@ class Checker:
         bad: dict[int, tuple[Column, str]] = {}
         values: dict[str, Sequence[object]] = {}
         for column in self._plan.columns:
-            checked = check_column(column.kind, found.cells[column.index], column.max_length)
+            checked = self._checked(column, found.cells[column.index])
             values[column.attribute] = checked.values
             for index, reason in checked.bad.items():
                 bad.setdefault(index, (column, reason))
@@ -76,7 +81,7 @@ class Checker:
             bad[index] = (self._identifier, self._why_no_key(found.cells[self._identifier.index][index]))
 
     def _why_no_key(self, cell: str) -> str:
-        checked = check_column(self._identifier.kind, [cell], self._identifier.max_length)
+        checked = self._checked(self._identifier, [cell])
         return checked.bad.get(0, "missing_identifier")
 
     def _rows(
@@ -111,7 +116,7 @@ class Checker:
         place = self._identifier
         if found.reason == "wrong_column_count":
             cell = found.cells[place.index] if place.index < len(found.cells) else ""
-            checked = check_column(place.kind, [cell], place.max_length)
+            checked = self._checked(place, [cell])
             if checked.values[0] is None:
                 return (row, place.title, cell, checked.bad.get(0, "missing_identifier"), cells)
         return (row, None, found.detail, found.reason, cells)

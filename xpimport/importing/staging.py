@@ -93,7 +93,7 @@ def stage(
         with crew_for(total, place, attributes) as crew:
             rows = done = 0
             for number, (reader, file, taken) in enumerate(zip(readers, files, columns, strict=True)):
-                plan = Plan(taken, attributes, definition.identify_by, number * FILE_STEP)
+                plan = Plan(taken, attributes, definition.identify_by, number * FILE_STEP, definition.region)
                 crew.open(plan, _dialect(reader))
                 for offset, count in _hand_out(reader, crew):
                     rows += count

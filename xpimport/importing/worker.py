@@ -52,12 +52,12 @@ class Hand:
 def plain(plan: Plan) -> Message:
     """A plan as marshal can write it; `Plan` takes it back."""
     columns = [(c.index, c.title, c.attribute, c.kind, c.max_length) for c in plan.columns]
-    return (columns, list(plan.attributes), plan.identify_by, plan.base)
+    return (columns, list(plan.attributes), plan.identify_by, plan.base, plan.region)
 
 
 def _plan(message: Message) -> Plan:
-    columns, attributes, identify_by, base = message
-    return Plan([Column(*column) for column in columns], attributes, identify_by, base)
+    columns, *rest = message
+    return Plan([Column(*column) for column in columns], *rest)
 
 
 def _obey(hand: Hand, order: str, message: Message) -> Message | None:
