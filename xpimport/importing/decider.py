@@ -1,4 +1,4 @@
-"""Decides batches in a process of its own: `python -m xpimport.importing.decider`.
+"""Decides stretches of people in a process of its own: `python -m xpimport.importing.decider`.
 
 Threads would share SQLite's allocator and wait for each other. It speaks pickle over its standard input and output,
 which only the process that started it holds, and ends when its input does.
@@ -27,13 +27,12 @@ def main() -> None:
         attach_who(store, files)
         while True:
             batch, who = pickle.load(given)  # noqa: S301
-            answer = None
-            if not adopts(store, run, attributes):
+            decided = not adopts(store, run, attributes)
+            if decided:
                 store.db.execute("BEGIN")
                 decide(store, run, attributes, batch, who)
                 store.db.execute("COMMIT")
-                answer = who
-            pickle.dump(answer, answers)
+            pickle.dump(decided, answers)
             answers.flush()
     except EOFError:
         return

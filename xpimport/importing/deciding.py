@@ -104,7 +104,10 @@ def attach_who(store: Store, files: Sequence[Path]) -> None:
 
 
 class Ahead:
-    """Has the next batch decided by another process. Batches must be asked for one after the other."""
+    """Has stretches of people decided by another process, each while the one before is written.
+
+    A stretch is many batches long, since each commit of the writer empties the page cache of the other process.
+    """
 
     def __init__(self, store: Store, run: Run, staged: Staged, place: Path) -> None:
         """Keep decisions in two files called like `place`, which the store's connection sees from now on."""
@@ -117,9 +120,8 @@ class Ahead:
             file.chmod(0o600)
         attach_who(store, self._files)
         self._process = start("xpimport.importing.decider")
-        self._turn = 0
-        self._version: int | None = None
-        self._decided: str | None = None
+        self._now: _Stretch | None = None
+        self._next: _Stretch | None = None
         # Without its helper the writer decides everything itself.
         self._lost = False
         self._tell((str(store.path), run, staged.attributes, staged.parts, self._files))
@@ -132,30 +134,51 @@ class Ahead:
         except OSError:
             self._lost = True
 
-    def begin(self, batch: Batch, version: int) -> None:
-        """Have `batch` decided while something else is done; `version` is what `data_version` told the writer before."""
-        self._turn = 1 - self._turn
-        self._version = version
-        self._tell((batch, f"ahead_{self._turn}.who"))
-
-    def wait(self) -> None:
-        """Wait for the decision that was begun, if one was."""
-        self._decided = None
-        if self._version is None or self._lost:
-            return
+    def covers(self, batch: Batch) -> bool:
+        """Whether the present stretch has all of a batch; if not, the next one is waited for, outside any lock."""
+        if self._now is not None and self._now.batch.people == batch.people and batch.after < self._now.batch.upto:
+            return True
+        self._now, self._next = self._next, None
+        if self._now is None or self._lost:
+            return False
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         try:
-            self._decided = pickle.load(self._process.stdout)  # noqa: S301 - from our own process
+            self._now.decided = pickle.load(self._process.stdout)  # noqa: S301 - from our own process
         except (EOFError, OSError, pickle.UnpicklingError):
             self._lost = True
+        return self._now.decided
+
+    def end(self) -> int | None:
+        """The last rank of the present stretch, beyond which a batch is not to go."""
+        return None if self._now is None else self._now.batch.upto
 
     def take(self, version: int) -> str | None:
-        """Under the lock: the table with the decisions, if nobody else has committed since they were begun."""
-        begun, self._version = self._version, None
-        return self._decided if begun is not None and begun == version else None
+        """Under the lock: the table with the decisions, if nobody else has committed since they were begun.
+
+        `version` is what `data_version` tells the writer in this transaction.
+        """
+        if self._now is None or not self._now.decided or self._now.version != version:
+            return None
+        return self._now.who
+
+    def begin(self, stretch: Batch | None, version: int) -> None:
+        """Under the lock: have the stretch after the present one decided meanwhile, if that was not begun yet."""
+        if self._next is not None or stretch is None or self._lost:
+            return
+        turn = 0 if self._now is not None and self._now.who == "ahead_1.who" else 1
+        self._next = _Stretch(stretch, version, f"ahead_{turn}.who")
+        self._tell((stretch, self._next.who))
 
     def close(self) -> None:
         """Let go of the files and the process."""
         end(self._process)
         for number in range(len(self._files)):
             self._store.db.execute(f"DETACH DATABASE ahead_{number}")
+
+
+@dataclass
+class _Stretch:
+    batch: Batch
+    version: int
+    who: str
+    decided: bool = False

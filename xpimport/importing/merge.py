@@ -6,6 +6,7 @@ Each transaction also records what became of its rows, so a killed import goes o
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from xpimport.clock import to_text
@@ -25,7 +26,10 @@ LONGEST = 0.2
 FIRST_BATCH, LARGEST_BATCH = 2_000, 50_000
 
 MANY = 20_000
-"""People from which on a second connection pays."""
+"""People from which on a second process pays."""
+
+STRETCH = 100_000
+"""People whose fate is decided ahead at a time."""
 
 
 def merge(store: Store, run: Run, staged: Staged, place: Path, progress: Callable[[int, int], None]) -> None:
@@ -75,8 +79,8 @@ class _Merge:
             return 0
         return int(self._store.scalar(f"SELECT max(rank) FROM {schema(number)}.people WHERE key <= ?", cursor) or 0)
 
-    def _following(self, before: Batch | None) -> Batch | None:
-        """The batch after `before`, as large as the last transactions allow."""
+    def _following(self, before: Batch | None, size: int) -> Batch | None:
+        """The people after `before`, at most `size` of them and all in one part."""
         for people, done, last in self._parts:
             after = done
             if before is not None:
@@ -84,28 +88,28 @@ class _Merge:
                     continue
                 after = before.upto if people == before.people else done
             if after < last:
-                return Batch(people, after, min(after + self._size, last))
+                return Batch(people, after, min(after + size, last))
         return None
 
     def all(self, total: int, progress: Callable[[int, int], None]) -> None:
         """Merge batch after batch."""
         done = sum(done for _, done, _ in self._parts)
-        batch = self._following(None)
+        batch = self._following(None, self._size)
         while batch is not None:
+            if self._ahead is not None and self._ahead.covers(batch):
+                batch = replace(batch, upto=min(batch.upto, self._ahead.end() or batch.upto))
             began = time.monotonic()
             with self._store.writing():
-                following = self._merge(batch)
+                self._merge(batch)
             took = time.monotonic() - began
             done += batch.upto - batch.after
             progress(min(done, total), total)
             self._size = int(max(200, min(LARGEST_BATCH, self._size * min(2.0, LONGEST / max(took, 0.001)))))
             time.sleep(PAUSE)
-            if self._ahead is not None:
-                self._ahead.wait()
-            batch = following
+            batch = self._following(batch, self._size)
 
-    def _merge(self, batch: Batch) -> Batch | None:
-        """Inside a transaction: do what was decided of a batch, and have the next one decided meanwhile."""
+    def _merge(self, batch: Batch) -> None:
+        """Inside a transaction: do what was decided of a batch, and have what follows decided meanwhile."""
         store = self._store
         if store.scalar("SELECT owner FROM tasks WHERE id = ? AND status = 'running'", self._run.task) != me():
             raise Refused(f"Task {self._run.task} was taken over by another process.")
@@ -114,27 +118,28 @@ class _Merge:
         if who is None:
             who = "temp.who"
             decide(store, self._run, self._staged.attributes, batch, who)
-        following = self._following(batch)
-        if self._ahead is not None and following is not None:
-            self._ahead.begin(following, version)
-        self._write(batch, who)
-        return following
+        if self._ahead is not None:
+            end = self._ahead.end()
+            present = batch if end is None else replace(batch, upto=end)
+            self._ahead.begin(self._following(present, STRETCH), version)
+        self._write(batch, f"{who} w", f"w.rank > {batch.after} AND w.rank <= {batch.upto}")
 
-    def _write(self, batch: Batch, who: str) -> None:
+    def _write(self, batch: Batch, who: str, within: str) -> None:
         store = self._store
         # New people are numbered by their rank; the lock is ours, so nobody else takes these numbers.
         newest = store.scalar("SELECT seq FROM main.sqlite_sequence WHERE name = 'profiles'") or 0
         number = f"coalesce(w.profile, {newest - batch.after} + w.rank)"
         counts = store.one(
             "SELECT count(*) AS n, count(*) - count(profile) AS new, coalesce(sum(changed), 0) AS changed,"
-            f" coalesce(sum(kept), 0) AS kept FROM {who}"
+            f" coalesce(sum(kept), 0) AS kept FROM {who} WHERE {within}"
         )
         if counts["changed"]:
-            self._update(batch, who)
+            self._update(batch, who, within)
         if counts["new"]:
-            self._insert(batch, who, number)
+            self._insert(batch, who, within, number)
         store.db.execute(
-            f"INSERT INTO audience (task_id, profile_id, row) SELECT ?, {number}, w.row FROM {who} w ORDER BY 2",
+            f"INSERT INTO audience (task_id, profile_id, row) SELECT ?, {number}, w.row FROM {who} WHERE {within}"
+            " ORDER BY 2",
             (self._run.task,),
         )
         store.db.execute(
@@ -156,7 +161,7 @@ class _Merge:
         column = SUBSCRIPTION_TIME[medium]
         return f"s.{column}" if column in self._staged.attributes else "NULL"
 
-    def _update(self, batch: Batch, who: str) -> None:
+    def _update(self, batch: Batch, who: str, within: str) -> None:
         sets = [f'"{name}" = {merged(name, self._run)}' for name in self._plain]
         for medium, column in SUBSCRIPTION.items():
             time_column, final = SUBSCRIPTION_TIME[medium], f"w.{medium}_final"
@@ -167,12 +172,12 @@ class _Merge:
             )
         self._store.db.execute(
             f"UPDATE main.profiles AS t SET {', '.join(sets)}, changed_task = :task"
-            f" FROM {who} w JOIN {batch.people} s ON s.rank = w.rank JOIN main.profiles p ON p.id = w.profile"
-            " WHERE w.changed AND t.id = w.profile",
+            f" FROM {who} JOIN {batch.people} s ON s.rank = w.rank JOIN main.profiles p ON p.id = w.profile"
+            f" WHERE {within} AND w.changed AND t.id = w.profile",
             {"at": to_text(self._run.started_at), "task": self._run.task},
         )
 
-    def _insert(self, batch: Batch, who: str, number: str) -> None:
+    def _insert(self, batch: Batch, who: str, within: str, number: str) -> None:
         names = [f'"{name}"' for name in self._plain]
         values = [f's."{name}"' for name in self._plain]
         for medium, column in SUBSCRIPTION.items():
@@ -182,6 +187,7 @@ class _Merge:
         self._store.db.execute(
             f"INSERT INTO main.profiles (id, created_task, changed_task, {', '.join(names)})"
             f" SELECT {number}, :task, :task, {', '.join(values)}"
-            f" FROM {who} w JOIN {batch.people} s ON s.rank = w.rank WHERE w.profile IS NULL ORDER BY w.rank",
+            f" FROM {who} JOIN {batch.people} s ON s.rank = w.rank"
+            f" WHERE {within} AND w.profile IS NULL ORDER BY w.rank",
             {"at": to_text(self._run.started_at), "task": self._run.task},
         )

@@ -51,6 +51,7 @@ def detach(store: Store, parts: Sequence[Part]) -> None:
     """Let go of the sorted parts."""
     for number in range(len(parts)):
         store.db.execute(f"DETACH DATABASE {schema(number)}")
+    store.db.execute("PRAGMA main.cache_size = -2000")
 
 
 def settle(store: Store, run: Run, staged: Staged) -> Settled:
