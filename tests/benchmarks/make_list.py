@@ -227,12 +227,20 @@ class People:
         return row
 
 
-def rows(count: int, seed: int, *, bad: float, repeated: float, dirty: bool) -> Iterator[tuple[Row, str | None]]:
+def numbered(count: int, rng: random.Random, first: int, among: int | None) -> "array[int]":
+    """The numbers of the people on a list, in random order: from `first` on, or drawn from the first `among`."""
+    numbers = array("Q", rng.sample(range(1, among + 1), count) if among else range(first, first + count))
+    rng.shuffle(numbers)
+    return numbers
+
+
+def rows(
+    count: int, seed: int, *, bad: float, repeated: float, dirty: bool, first: int = 1, among: int | None = None
+) -> Iterator[tuple[Row, str | None]]:
     """`count` rows, each with the reason with which an import rejects it (None: it is valid)."""
     rng = random.Random(seed)
     people = People(rng)
-    numbers = array("Q", range(1, count + 1))
-    rng.shuffle(numbers)
+    numbers = numbered(count, rng, first, among)
     fresh = iter(numbers)
     kinds = BAD_ROWS if dirty else BAD_CELLS
     recent: list[Row] = []
@@ -288,10 +296,13 @@ def main() -> None:
     parser.add_argument("--dirty", action="store_true", help="BOM, column notes, all the dirt of real lists")
     parser.add_argument("--bad", type=float, default=0.02, metavar="SHARE", help="rows to be rejected (0.02)")
     parser.add_argument("--repeated", type=float, metavar="SHARE", help="repeated people (0.005; dirty: 0.02)")
+    parser.add_argument("--first", type=int, default=1, help="the number of the first person (1)")
+    parser.add_argument("--among", type=int, help="draw the people from the first so many instead")
     parser.add_argument("--expect", action="store_true", help="print what an import finds instead of the list")
     chosen = parser.parse_args()
     repeated = chosen.repeated if chosen.repeated is not None else (0.02 if chosen.dirty else 0.005)
-    lines = rows(chosen.rows, chosen.seed, bad=chosen.bad, repeated=repeated, dirty=chosen.dirty)
+    who = {"first": chosen.first, "among": chosen.among}
+    lines = rows(chosen.rows, chosen.seed, bad=chosen.bad, repeated=repeated, dirty=chosen.dirty, **who)
     if chosen.expect:
         print(json.dumps(expected(lines), indent=1))
         return
