@@ -160,8 +160,6 @@ def _import(store: Store, run: Run, files: list[SourceFile], progress: Progress)
             guard = check_guards(store, run.import_id, run.definition, staged.read, settled.rejected)
             settling.restore_cells(store, run, staged, files)
             _note_staged(store, run, staged, settled, guard)
-        if store.scalar("SELECT cursor_key FROM tasks WHERE id = ?", run.task) is None:
-            settling.record_opt_outs(store, run, staged)
         merge.merge(store, run, staged, place, progress.merging)
     finally:
         settling.detach(store, staged.parts)

@@ -13,7 +13,7 @@ from xpimport.clock import to_text
 from xpimport.errors import Refused
 from xpimport.importing.consent import take_back
 from xpimport.importing.deciding import WHO, Ahead, Batch, decide, merged, plain
-from xpimport.importing.settling import PAUSE, schema
+from xpimport.importing.settling import PAUSE, record_opt_outs, schema
 from xpimport.importing.staging import Staged
 from xpimport.importing.tasks import Run
 from xpimport.rules.definition import SUBSCRIPTION, SUBSCRIPTION_TIME
@@ -23,12 +23,12 @@ from xpimport.store.database import Store
 LONGEST = 0.2
 """Seconds that one write transaction aims to stay under, so that other commands get their turn."""
 
-FIRST_BATCH, LARGEST_BATCH = 2_000, 50_000
+FIRST_BATCH, LARGEST_BATCH = 2_000, 100_000
 
 MANY = 20_000
 """People from which on a second process pays."""
 
-STRETCH = 100_000
+STRETCH = 200_000
 """People whose fate is decided ahead at a time."""
 
 
@@ -41,6 +41,9 @@ def merge(store: Store, run: Run, staged: Staged, place: Path, progress: Callabl
     store.db.execute(f"CREATE TEMP TABLE IF NOT EXISTS who {WHO}")
     total = sum(part.people for part in staged.parts)
     with _ahead(store, run, staged, place) as ahead:
+        # The helper starts meanwhile.
+        if store.scalar("SELECT cursor_key FROM tasks WHERE id = ?", run.task) is None:
+            record_opt_outs(store, run, staged)
         _Merge(store, run, staged, ahead).all(total, progress)
     for medium in SUBSCRIPTION:
         for number in range(len(staged.parts)):
@@ -95,6 +98,9 @@ class _Merge:
         """Merge batch after batch."""
         done = sum(done for _, done, _ in self._parts)
         batch = self._following(None, self._size)
+        if self._ahead is not None:
+            version = self._store.scalar("PRAGMA main.data_version")
+            self._ahead.begin(self._following(None, LARGEST_BATCH), version)
         while batch is not None:
             if self._ahead is not None and self._ahead.covers(batch):
                 batch = replace(batch, upto=min(batch.upto, self._ahead.end() or batch.upto))
