@@ -12,6 +12,7 @@ from xpimport.defining.imports import Import
 from xpimport.errors import FileRefused, Invalid, Refused
 from xpimport.flow.running import kinds_of, targets_of
 from xpimport.importing import staging
+from xpimport.importing.formats.opening import check_options
 from xpimport.importing.sources import SourceFile, local
 from xpimport.rules.definition import check_mapping, consent_message, consent_missing
 from xpimport.sending import ledger
@@ -64,6 +65,7 @@ def keep_import(store: Store, draft: Import) -> Kept:
     kinds = kinds_of(store)
     check_mapping(definition.mapping, definition.identify_by, list(kinds))
     imports.check(draft)
+    check_options(staging.options_of(definition))
     warnings = []
     if draft.campaign is not None:
         campaign = campaigns.get(store, draft.campaign)
