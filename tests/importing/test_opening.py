@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 import zipfile
+from contextlib import closing
 
 import pytest
 import zstandard

@@ -6,6 +6,7 @@ names, and nothing is held in memory as a whole.
 
 from __future__ import annotations
 
+import errno
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -234,15 +235,21 @@ def refusing(name: str) -> Iterator[None]:
     import struct
     import zipfile
 
+    damage = (EOFError, zlib.error, zipfile.BadZipFile, struct.error)
     try:
         yield
-    except (EOFError, zlib.error, zipfile.BadZipFile, struct.error, ValueError, OverflowError, RuntimeError) as error:
-        raise FileRefused(
-            f"{name} is damaged or was cut off: {str(error).rstrip('.') or type(error).__name__}. Fetch it again.",
-            code="damaged_archive",
-        ) from None
+    except (*damage, ValueError, LookupError, OverflowError, RuntimeError) as error:
+        raise _damaged(name, error) from None
     except OSError as error:
+        # A place before the first byte or beyond all files, which a damaged directory names.
+        if error.errno in {errno.EINVAL, errno.EOVERFLOW}:
+            raise _damaged(name, error) from None
         raise FileRefused(f"{name} cannot be read: {error}.", code="unreadable") from None
+
+
+def _damaged(name: str, error: Exception) -> FileRefused:
+    said = str(error).rstrip(".") or type(error).__name__
+    return FileRefused(f"{name} is damaged or was cut off: {said}. Fetch it again.", code="damaged_archive")
 
 
 def _gunzip(file: BinaryIO) -> Iterator[bytes]:
@@ -330,7 +337,7 @@ def _one_list(file: BinaryIO, name: str) -> zipfile.ZipInfo:
         entries = archive.infolist()
     if len(entries) > ENTRIES:
         raise bomb(name, f"holds {len(entries):,} files, more than {ENTRIES:,}")
-    lists = [info for info in entries if not info.is_dir() and not _not_a_list(PurePosixPath(info.filename))]
+    lists = [info for info in entries if not _not_a_list(info.filename)]
     if len(lists) != 1:
         names = ", ".join(info.filename for info in lists[:5]) + (", ..." if len(lists) > 5 else "")
         found = f"{len(lists)} files ({names})" if lists else "no file"
@@ -349,5 +356,6 @@ def _one_list(file: BinaryIO, name: str) -> zipfile.ZipInfo:
     return info
 
 
-def _not_a_list(path: PurePosixPath) -> bool:
-    return "__MACOSX" in path.parts or path.name.startswith(".")
+def _not_a_list(filename: str) -> bool:
+    path = PurePosixPath(filename)
+    return filename.endswith("/") or not path.name or "__MACOSX" in path.parts or path.name.startswith(".")
