@@ -57,9 +57,10 @@ class ParquetReader(Reader):
         while True:
             with _refusing(self._name):
                 batch = next(batches, None)
-            if batch is None:
-                return
-            yield self._read(batch, line)
+                if batch is None:
+                    return
+                read = self._read(batch, line)
+            yield read
             line += batch.num_rows
 
     def _read(self, batch: Any, line: int) -> Batch:
