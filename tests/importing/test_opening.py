@@ -12,7 +12,7 @@ import zstandard
 from importing.lists import CSV, ROWS, parquet, read, refusal, saved, sheet, zipped, zipped_as
 
 from xpimport.errors import FileRefused
-from xpimport.importing.formats import FormatOptions, packing
+from xpimport.importing.formats import FormatOptions, packing, unpacking
 from xpimport.importing.formats.opening import open_list
 
 WORKBOOK = saved(sheet(["user_id", "email"], *ROWS))
@@ -161,7 +161,7 @@ def test_a_packed_list_that_is_only_well_packed_is_read_whole(tmp_path):
 
 
 def test_a_limit_of_size_holds(tmp_path, monkeypatch):
-    monkeypatch.setattr(packing, "SIZE", 1 << 20)
+    monkeypatch.setattr(unpacking, "SIZE", 1 << 20)
     path = tmp_path / "list.csv.gz"
     path.write_bytes(gzip.compress(os.urandom(2 << 20).hex().encode()))
     with pytest.raises(FileRefused, match="unpacks to more than"):
@@ -171,7 +171,7 @@ def test_a_limit_of_size_holds(tmp_path, monkeypatch):
 def test_a_zip_of_too_many_files_is_refused(tmp_path):
     path = tmp_path / "list.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        for number in range(packing.ENTRIES + 1):
+        for number in range(unpacking.ENTRIES + 1):
             archive.writestr(f"__MACOSX/{number}", b"")
     assert refusal(path).code == "archive_bomb"
 

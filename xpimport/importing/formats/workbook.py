@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
-from xpimport.importing.formats.packing import ENTRIES, FREE, RATIO, bomb, refusing
+from xpimport.importing.formats.unpacking import ENTRIES, FREE, RATIO, bomb, refusing
 
 if TYPE_CHECKING:
     import zipfile
