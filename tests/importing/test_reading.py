@@ -34,7 +34,7 @@ def test_rows_written_in_any_dialect_are_read_back_with_their_lines(place, rows,
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator=newline, quoting=quoting).writerows([("key", "value"), *rows])
     place.write_bytes(text.getvalue().encode(encoding))
-    with open_csv(place, FormatOptions(encoding=ENCODINGS[encoding]), "list.csv") as reader:
+    with open_csv(place.open("rb"), FormatOptions(encoding=ENCODINGS[encoding]), "list.csv") as reader:
         batches = list(reader.batches(size=3))
     read = [tuple(record) for batch in batches for record in batch.records]
     lines = [line for batch in batches for line in batch.lines]
@@ -47,7 +47,7 @@ def test_rows_written_in_any_dialect_are_read_back_with_their_lines(place, rows,
 def test_any_bytes_are_rows_or_a_refusal(place, content):
     place.write_bytes(b"key,value\n" + content)
     try:
-        with open_csv(place, FormatOptions(), "list.csv") as reader:
+        with open_csv(place.open("rb"), FormatOptions(), "list.csv") as reader:
             for batch in reader.batches():
                 assert len(batch.records) == len(batch.lines)
                 assert all(len(record) == 2 for record in batch.records)

@@ -4,10 +4,10 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
-from email import message_from_bytes, message_from_string  # noqa: TID253
-from email.headerregistry import AddressHeader  # noqa: TID253
-from email.message import EmailMessage  # noqa: TID253
-from email.policy import default  # noqa: TID253
+from email import message_from_bytes, message_from_string
+from email.headerregistry import AddressHeader
+from email.message import EmailMessage
+from email.policy import default
 
 import pytest
 from hypothesis import example, given

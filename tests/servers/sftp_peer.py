@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import paramiko  # noqa: TID253 - loaded where it is used
+import paramiko
 
 
 class _Door(paramiko.ServerInterface):

@@ -1,7 +1,7 @@
 """import: the automation that a list follows."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 import typer
@@ -216,7 +216,7 @@ def check(ctx: typer.Context, name: Name, json: Json = False) -> None:
     with store_of(ctx) as store:
         looked = defining.check_import(store, name)
     if json:
-        screen.json_out([vars(one) for one in looked])
+        screen.json_out([asdict(one) for one in looked])
         return
     for one in looked:
         screen.pairs(
@@ -228,12 +228,19 @@ def check(ctx: typer.Context, name: Name, json: Json = False) -> None:
                 ("Ignored columns", ", ".join(one.ignored)),
             ]
         )
-        taken = [(column, target) for column, target in one.taken.items()]
-        first = {column: [row[one.header.index(column)] for row in one.first_rows] for column, _ in taken}
+        places = {column: one.header.index(column) for column in one.taken}
         screen.table(
-            [[column, target, *first[column]] for column, target in taken],
-            ["column", "attribute", *(f"row {number}" for number in range(1, len(one.first_rows) + 1))],
+            [
+                [column, one.taken[column], one.looks_like[column], *(row[place] for row in one.first_rows)]
+                for column, place in places.items()
+            ],
+            ["column", "attribute", "looks like", *(f"row {number}" for number in range(1, len(one.first_rows) + 1))],
         )
+        if one.untaken:
+            screen.table(
+                [[it.column, it.looks_like, it.add, it.map] for it in one.untaken],
+                ["column that is not taken", "looks like", "to take it", "and in import edit"],
+            )
         if one.rejected:
             screen.table([[reason, count] for reason, count in one.rejected.items()], ["rejected because", "rows"])
     screen.say(f"Nothing was written. Run it: xpimport run-now {name}")

@@ -7,7 +7,7 @@ from typing import Any
 from xpimport.clock import from_text, now, to_text
 from xpimport.defining.campaigns import check_name, refuse_while_armed
 from xpimport.errors import Invalid, NotFound, Refused
-from xpimport.rules.definition import MEDIA, Definition
+from xpimport.rules.definition import FORMATS, MEDIA, Definition
 from xpimport.rules.phones import check_region
 from xpimport.rules.schedule import next_after, parse_schedule, parse_send_time, parse_zone
 from xpimport.store.database import Store
@@ -52,6 +52,7 @@ def check(draft: Import) -> None:
         value = getattr(definition, name)
         if value not in allowed:
             raise Invalid(f"--{name.replace('_', '-')} {value!r} is none of: {', '.join(allowed)}.")
+    _check_format(definition)
     for medium in definition.subscribe:
         if medium not in MEDIA:
             raise Invalid(f"--subscribe {medium!r} is none of: {', '.join(MEDIA)}.")
@@ -66,6 +67,13 @@ def check(draft: Import) -> None:
         parse_send_time(draft.send_at)
     if not definition.source.strip():
         raise Invalid("--source is empty. Name a file, like --source /data/lists/vip.csv")
+
+
+def _check_format(definition: Definition) -> None:
+    if definition.format not in {None, *FORMATS}:
+        raise Invalid(f"--format {definition.format!r} is none of: {', '.join(FORMATS)}.")
+    if definition.sheet is not None and definition.format not in {None, "xlsx"}:
+        raise Invalid(f"--sheet with --format {definition.format}: only a workbook has sheets. Leave one out.")
 
 
 def next_run(draft: Import, after: datetime) -> datetime | None:

@@ -13,8 +13,11 @@ from xpimport.errors import FileRefused, Invalid, Refused
 from xpimport.flow import files as finding
 from xpimport.flow.running import kinds_of, targets_of
 from xpimport.importing import sources, staging
+from xpimport.importing.formats.opening import check_options
 from xpimport.importing.sources import SourceFile, choosing
 from xpimport.rules.definition import check_mapping, consent_message, consent_missing
+from xpimport.rules.guess import CELLS as GUESSED_FROM
+from xpimport.rules.guess import attribute_name, guess_types
 from xpimport.rules.locations import STDIN, parse_location
 from xpimport.sending import ledger
 from xpimport.sending.channels import Outcome, Outgoing, open_channel
@@ -65,6 +68,7 @@ def keep_import(store: Store, draft: Import) -> Kept:
     check_mapping(draft.definition.mapping, draft.definition.identify_by, list(kinds))
     imports.check(draft)
     draft = replace(draft, definition=sources.check(draft.definition))
+    check_options(staging.options_of(draft.definition))
     warnings = []
     if draft.campaign is not None:
         campaign = campaigns.get(store, draft.campaign)
@@ -107,14 +111,31 @@ def _check_consent(
 
 
 @dataclass(frozen=True)
+class Untaken:
+    """A column that no attribute takes: its likely type, and what would take it: a command, and an option of
+    `import edit` beside the mapping that is there. None is not needed.
+    """
+
+    column: str
+    looks_like: str
+    add: str | None
+    map: str | None
+
+
+@dataclass(frozen=True)
 class Checked:
-    """What `import check` saw of one file, without writing anything."""
+    """What `import check` saw of one file, without writing anything.
+
+    `looks_like` has the likely type of every column, `untaken` says how each ignored one can be taken.
+    """
 
     name: str
     bytes: int
     header: list[str]
     taken: dict[str, str]
     ignored: list[str]
+    looks_like: dict[str, str]
+    untaken: list[Untaken]
     first_rows: list[list[str]]
     read: int
     rejected: dict[str, int]
@@ -140,13 +161,19 @@ def _checked(store: Store, found: Import, file: SourceFile, folder: Path) -> Che
     kinds = kinds_of(store)
     staged = staging.stage(folder / "check", [file], found.definition, kinds, lambda *_: None)
     columns = staging.columns_of(staged.header, found.definition, kinds, file.name)
+    rows = _some_rows(file, found)
+    looks_like = dict(zip(staged.header, guess_types(staged.header, rows), strict=True))
     return Checked(
         name=file.name,
         bytes=file.bytes,
         header=staged.header,
         taken={column.title: column.attribute for column in columns},
         ignored=staged.ignored,
-        first_rows=_first_rows(file, found),
+        looks_like=looks_like,
+        untaken=[
+            _how_to_take(title, looks_like[title], found.definition.mapping, kinds) for title in staged.ignored if title
+        ],
+        first_rows=rows[:3],
         read=staged.read,
         rejected=_reasons(staged),
     )
@@ -165,13 +192,29 @@ def _reasons(staged: staging.Staged) -> dict[str, int]:
     return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
 
 
-def _first_rows(file: SourceFile, found: Import) -> list[list[str]]:
+def _some_rows(file: SourceFile, found: Import) -> list[list[str]]:
     from xpimport.importing.formats.opening import open_list
 
+    rows: list[list[str]] = []
     with open_list(file.path, staging.options_of(found.definition), file.name) as reader:
-        for batch in reader.batches(size=3):
-            return batch.records[:3]
-    return []
+        for batch in reader.batches(size=GUESSED_FROM):
+            rows += batch.records
+            if len(rows) >= GUESSED_FROM:
+                break
+    return rows
+
+
+def _how_to_take(title: str, kind: str, mapping: Mapping[str, str], kinds: Mapping[str, object]) -> Untaken:
+    """An attribute for an ignored column, and a mapping where names alone do not do."""
+    from shlex import quote
+
+    name = attribute_name(title)
+    return Untaken(
+        column=title,
+        looks_like=kind,
+        add=None if name in kinds else f"xpimport attribute add {name} {kind}",
+        map=f"--map {quote(f'{title}={name}')}" if mapping or name != title.casefold() else None,
+    )
 
 
 @dataclass(frozen=True)

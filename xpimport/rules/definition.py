@@ -7,6 +7,7 @@ from typing import Any
 
 from xpimport.errors import FileRefused, Invalid
 
+FORMATS = ("csv", "tsv", "jsonl", "xlsx", "parquet")
 MEDIA = ("email", "sms")
 ADDRESS = {"email": "email", "sms": "mobile_number"}
 SUBSCRIPTION = {"email": "email_subscription", "sms": "sms_subscription"}

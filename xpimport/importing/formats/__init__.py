@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -14,7 +15,7 @@ class FormatOptions:
     """How to read a list.
 
     Attributes:
-        format: a name in `opening.FORMATS`, or None for what the file's name says.
+        format: one of `rules.definition.FORMATS`, or None for what the file's name says.
         sheet: the sheet of a workbook; None for its first.
         delimiter: one character between cells; a `sep=` first line wins over it.
         quote: one character around cells, or "" for a list without quoting.
@@ -62,6 +63,23 @@ class Batch:
     offset: int
 
 
+def cut(batch: Batch, size: int) -> Iterator[Batch]:
+    """Cut a batch into ones of at most `size` records; a malformed record goes with the records before it."""
+    records, lines, malformed = batch.records, batch.lines, batch.malformed
+    if len(records) <= size:
+        if records or malformed:
+            yield batch
+        return
+    taken = 0
+    for start in range(0, len(records), size):
+        end = start + size
+        upto = len(malformed)
+        if end < len(records):
+            upto = bisect_left(malformed, lines[end], key=lambda one: one.line)
+        yield Batch(records[start:end], lines[start:end], malformed[taken:upto], batch.offset)
+        taken = upto
+
+
 class Reader(Protocol):
     """An open list of any format; a context manager."""
 
@@ -75,6 +93,8 @@ class Reader(Protocol):
 
     def __enter__(self) -> Self:
         """Give itself."""
+        return self
 
     def __exit__(self, *_: object) -> None:
         """Close the file."""
+        self.close()

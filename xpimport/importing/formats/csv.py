@@ -9,41 +9,29 @@ from __future__ import annotations
 import csv
 import gc
 import re
-from bisect import bisect_left
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Self
 
 from xpimport.errors import FileRefused, Invalid
-from xpimport.importing.formats import Batch, Malformed
+from xpimport.importing.formats import Batch, Malformed, Reader, cut
+from xpimport.importing.formats.header import checked_header
 from xpimport.importing.formats.lines import Lines, stand_alone
-from xpimport.importing.formats.text import (
-    LINE_LIMIT,
-    Block,
-    TextBlocks,
-    line_too_long,
-    open_binary,
-    split_lines,
-)
+from xpimport.importing.formats.text import LINE_LIMIT, Block, TextBlocks, line_too_long, split_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
-    from typing import BinaryIO
 
     from xpimport.importing.formats import FormatOptions
+    from xpimport.importing.formats.text import Stream
 
 FIELD_LIMIT = 131_072
 """Characters in one cell."""
 
-COLUMN_LIMIT = 16_384
-"""Columns in the header: as many as a spreadsheet has."""
-
 BROKEN_LINES = 50
 """A stray quote that has swallowed more physical lines than this is a quote that was never closed."""
 
-_TRIM = " \t\r\n\u00a0\u200b\ufeff"
 _SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
 _STRAY_QUOTE = "after a closing quote only a delimiter or the end of the line may follow; double a quote inside a cell"
 
@@ -93,7 +81,7 @@ def _no_collection() -> Iterator[None]:
         gc.enable()
 
 
-class CsvReader:
+class CsvReader(Reader):
     """An open list; a context manager. Use `open_csv`.
 
     Attributes:
@@ -102,11 +90,11 @@ class CsvReader:
         delimiter, quote: the ones in use; a `sep=` line has set the former.
     """
 
-    def __init__(self, file: BinaryIO, options: FormatOptions, name: str) -> None:
+    def __init__(self, file: Stream, options: FormatOptions, name: str) -> None:
         """Read the header. Raises FileRefused and Invalid, see `open_csv`."""
         self._file = file
         self._name = name
-        self.delimiter, self.quote = _checked(options)
+        self.delimiter, self.quote = check_dialect(options)
         source = TextBlocks(file, options.encoding, name)
         self._blocks = iter(source)
         self._line = 1
@@ -114,12 +102,6 @@ class CsvReader:
         self.header, self._first = self._read_header()
         self.encoding = source.encoding
         self._width = len(self.header)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file."""
@@ -164,7 +146,7 @@ class CsvReader:
             raise self._unclosed(self._line)
         if block.last:
             self._refuse_truncated(parsed, text)
-        yield from _slices(parsed, size, block.offset)
+        yield from cut(Batch(parsed.records, parsed.lines, parsed.malformed, block.offset), size)
 
     def _as_lines(self, text: str, offset: int) -> Lines | None:
         """The block as text, if each of its records stands on a line of its own."""
@@ -194,10 +176,10 @@ class CsvReader:
             start = feed.position
             header = self._header_record(feed, last=block.last)
             if header is not None:
-                self._check_header(header, "".join(lines[start : feed.position]), self._line + start)
+                names = self._check_header(header, "".join(lines[start : feed.position]), self._line + start)
                 self._line += feed.position
                 left = "".join(lines[feed.position :])
-                return [cell.strip(_TRIM) for cell in header], Block(left, block.offset, block.last)
+                return names, Block(left, block.offset, block.last)
             rest = "".join(lines[start:])
             self._line += start
             if len(rest) > LINE_LIMIT:
@@ -229,7 +211,7 @@ class CsvReader:
                 raise self._unclosed(line) from None
             return None
 
-    def _check_header(self, header: list[str], text: str, line: int) -> None:
+    def _check_header(self, header: list[str], text: str, line: int) -> list[str]:
         where = f"{self._name}, line {line}"
         if "\0" in text:
             raise FileRefused(
@@ -237,21 +219,7 @@ class CsvReader:
                 "UTF-16, declare utf-16-le or utf-16-be.",
                 code="undecodable",
             )
-        if len(header) > COLUMN_LIMIT:
-            raise FileRefused(
-                f"{where}: the header has {len(header):,} columns, more than {COLUMN_LIMIT:,}. Check the delimiter.",
-                code="too_many_columns",
-            )
-        seen: dict[str, tuple[int, str]] = {}
-        for number, cell in enumerate((cell.strip(_TRIM) for cell in header), start=1):
-            key = cell.casefold()
-            if key and key in seen:
-                before, name = seen[key]
-                raise FileRefused(
-                    f'{where}: columns {before} ("{name}") and {number} ("{cell}") have the same name. Rename one.',
-                    code="duplicate_header",
-                )
-            seen[key] = (number, cell)
+        return checked_header(header, where)
 
     # -- the records ------------------------------------------------------------------------------------------
 
@@ -376,26 +344,26 @@ class CsvReader:
         )
 
 
-def open_csv(path: Path, options: FormatOptions, name: str) -> CsvReader:
-    """Open the list at `path`, called `name` in messages, and read its header.
+def open_csv(file: Stream, options: FormatOptions, name: str) -> CsvReader:
+    """Read the header of the list in `file`, called `name` in messages; the file is closed with the reader.
 
     Raises:
-        FileRefused: `no_file`, `not_a_file`, `unreadable`, `empty_file`, `undecodable`, `unclosed_quote`,
-            `line_too_long`, `malformed_header`, `duplicate_header` or `too_many_columns`.
+        FileRefused: `unreadable`, `empty_file`, `undecodable`, `unclosed_quote`, `line_too_long`,
+            `malformed_header`, `duplicate_header` or `too_many_columns`.
         Invalid: a delimiter, quote or encoding that cannot be.
     """
-    _checked(options)
-    # A library may have raised this limit of the whole process.
-    csv.field_size_limit(FIELD_LIMIT)
-    file = open_binary(path, name)
     try:
+        check_dialect(options)
+        # A library may have raised this limit of the whole process.
+        csv.field_size_limit(FIELD_LIMIT)
         return CsvReader(file, options, name)
     except BaseException:
         file.close()
         raise
 
 
-def _checked(options: FormatOptions) -> tuple[str, str]:
+def check_dialect(options: FormatOptions) -> tuple[str, str]:
+    """Give delimiter and quote. Raises Invalid where they cannot be."""
     delimiter, quote = options.delimiter, options.quote
     if len(delimiter) != 1 or delimiter in "\r\n\0":
         raise Invalid(f"The delimiter must be one character, not {delimiter!r}. Use , or ; or a tab.")
@@ -406,20 +374,3 @@ def _checked(options: FormatOptions) -> tuple[str, str]:
 
 def _leading_blank(lines: list[str]) -> int:
     return next((index for index, line in enumerate(lines) if line.strip()), len(lines))
-
-
-def _slices(parsed: _Parsed, size: int, offset: int) -> Iterator[Batch]:
-    """Cut into batches; a malformed record goes with the records before it."""
-    records, lines, malformed = parsed.records, parsed.lines, parsed.malformed
-    if len(records) <= size:
-        if records or malformed:
-            yield Batch(records, lines, malformed, offset)
-        return
-    taken = 0
-    for start in range(0, len(records), size):
-        end = start + size
-        upto = len(malformed)
-        if end < len(records):
-            upto = bisect_left(malformed, lines[end], key=lambda one: one.line)
-        yield Batch(records[start:end], lines[start:end], malformed[taken:upto], offset)
-        taken = upto

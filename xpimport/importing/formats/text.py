@@ -6,7 +6,7 @@ import codecs
 import io
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from xpimport.errors import FileRefused, Invalid
 
@@ -34,9 +34,25 @@ _NOT_FOR_FILES = {"idna", "mbcs", "oem", "punycode", "raw_unicode_escape", "unde
 _CUT_SHORT = {"unexpected end of data", "truncated data", "incomplete multibyte sequence"}
 
 
+class Stream(Protocol):
+    """Bytes to read from first to last: a file, or what is unpacked from one."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many bytes; none at the end."""
+
+    def tell(self) -> int:
+        """Bytes of the file on disk that were read so far."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
 @dataclass(frozen=True)
 class Block:
-    """Text of whole physical lines (but for the end of the file); `offset` is the bytes read up to its end."""
+    """Text of whole physical lines (but for the end of the file).
+
+    `offset` is the bytes of the file on disk that were read so far, for progress only.
+    """
 
     text: str
     offset: int
@@ -92,7 +108,7 @@ class TextBlocks:
     `undecodable` (with line and byte offset, both of the first bad byte), `line_too_long`, `unreadable`.
     """
 
-    def __init__(self, file: BinaryIO, encoding: str | None, name: str) -> None:
+    def __init__(self, file: Stream, encoding: str | None, name: str) -> None:
         self._file = file
         self._name = name
         self._declared = encoding is not None
@@ -108,7 +124,7 @@ class TextBlocks:
             text = self._decode(decoder, data, offset=self._offset, last=not following)
             self._offset += len(data)
             if not following:
-                yield Block(text, self._offset, last=True)
+                yield Block(text, self._file.tell(), last=True)
                 return
             # A CR at the very end may be the first half of a CRLF.
             cut = max(text.rfind("\n"), text.rfind("\r", 0, len(text) - 1)) + 1
@@ -119,7 +135,7 @@ class TextBlocks:
             if cut:
                 block = text[:cut]
                 self._lines_before += count_line_ends(block)
-                yield Block(block, self._offset, last=False)
+                yield Block(block, self._file.tell(), last=False)
             data = following
 
     def _start(self) -> bytes:
