@@ -1,0 +1,105 @@
+"""However the rows of a list fall into transactions, and whoever decides them, the store ends up the same."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from xpimport.importing import merge
+
+ADDRESSES = ["", "a@example.com", "A@Example.com", "b@example.com", "c@example.com"]
+TIMES = ["", "2026-01-01T00:00:00Z", "2027-06-01T00:00:00Z"]
+ROW = st.tuples(
+    st.sampled_from(["u1", "u2", "u3", "u4", "u5"]),
+    st.sampled_from(ADDRESSES),
+    st.sampled_from(["", "0", "1"]),
+    st.sampled_from(TIMES),
+    st.sampled_from(["", "Ann", "Bo"]),
+)
+LIST = st.lists(ROW, min_size=1, max_size=12)
+CUTS = {"one by one": (1, 1, 99), "by threes": (3, 3, 99), "at once": (99, 99, 99), "decided ahead": (2, 2, 0)}
+
+
+def write(path: Path, rows: list[tuple[str, ...]]) -> None:
+    head = "user_id,email,email_subscription,email_subscription_time,first_name"
+    path.write_text("\n".join([head, *map(",".join, rows)]) + "\n", encoding="utf-8")
+
+
+def outcome(xp, db: Path, lists: list[Path], options: list[str]) -> tuple[object, ...]:
+    """What the store holds, and what the tasks counted, after importing `lists` one after the other."""
+    for left in db.parent.glob(f"{db.name}*"):
+        if left.is_file():
+            left.unlink()
+    assert xp("init", db=db).code == 0
+    assert xp("attribute", "add", "first_name", "string", db=db).code == 0
+    assert xp("settings", "set", "file.look", "0s", db=db).code == 0
+    # People without user_id, whom a new one may adopt.
+    known = db.parent / "known.csv"
+    known.write_text("email,email_subscription\nb@example.com,1\nc@example.com,0\n", encoding="utf-8")
+    assert xp("import", "add", "known", "--source", known, "--identify-by", "email", db=db).code == 0
+    assert xp("run-now", "known", db=db).code == 0
+    assert xp("import", "add", "list", "--source", lists[0], *options, db=db).code == 0
+    tasks = [xp("run-now", "list", "--source", path, "--json", db=db).json() for path in lists]
+    with closing(sqlite3.connect(db)) as look:
+        columns = "user_id, email, email_subscription, email_subscription_time IS NULL, first_name"
+        people = look.execute(f"SELECT {columns} FROM profiles ORDER BY 1, 2").fetchall()
+        opted_out = look.execute("SELECT medium, address FROM opt_outs ORDER BY 1, 2").fetchall()
+        rejected = look.execute("SELECT task_id, row, reason FROM rejections ORDER BY 1, 2").fetchall()
+    return people, opted_out, rejected, [task["rows"] for task in tasks]
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    lists=st.lists(LIST, min_size=1, max_size=2),
+    mode=st.sampled_from(["upsert", "create", "update"]),
+    vouched=st.booleans(),
+    clear=st.booleans(),
+)
+def test_the_store_is_the_same_however_rows_fall_into_batches(xp, tmp_path, lists, mode, vouched, clear):
+    options = ["--mode", mode, "--blank", "clear" if clear else "keep", *(["--subscribe", "email"] * vouched)]
+    paths = [tmp_path / f"list-{number}.csv" for number in range(len(lists))]
+    for path, rows in zip(paths, lists, strict=True):
+        write(path, rows)
+    found = {}
+    for name, (first, largest, many) in CUTS.items():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(merge, "FIRST_BATCH", first)
+            patch.setattr(merge, "LARGEST_BATCH", largest)
+            patch.setattr(merge, "STRETCH", 5)
+            patch.setattr(merge, "MANY", many)
+            found[name] = outcome(xp, tmp_path / "batches.db", paths, options)
+    for name in CUTS:
+        assert found[name] == found["at once"], name
+
+
+def test_a_decision_made_ahead_is_made_again_when_somebody_else_has_written(xp, tmp_path, monkeypatch):
+    rows = [(f"u{number}", f"p{number}@example.com", "1", "", "Ann") for number in range(8)]
+    write(tmp_path / "list.csv", rows)
+    assert xp("init").code == 0
+    assert xp("attribute", "add", "first_name", "string").code == 0
+    assert xp("settings", "set", "file.look", "0s").code == 0
+    assert xp("import", "add", "list", "--source", tmp_path / "list.csv").code == 0
+    for name, value in {"FIRST_BATCH": 2, "LARGEST_BATCH": 2, "STRETCH": 4, "MANY": 0}.items():
+        monkeypatch.setattr(merge, name, value)
+    covers = merge.Ahead.covers
+
+    def opting_out(self: merge.Ahead, batch: merge.Batch) -> bool:
+        decided = covers(self, batch)
+        with closing(sqlite3.connect(tmp_path / "xpimport.db")) as other:
+            other.execute(
+                "INSERT OR IGNORE INTO opt_outs VALUES ('email', 'p7@example.com', '2026-11-24T00:00:00.000000Z', 'test')"
+            )
+            other.execute("UPDATE settings SET value = value || '' WHERE name = 'timezone'")
+            other.commit()
+        return decided
+
+    monkeypatch.setattr(merge.Ahead, "covers", opting_out)
+    task = xp("run-now", "list", "--json").json()
+    assert task["rows"]["created"] == 8
+    assert task["rows"]["kept_unsubscribed"] == 1
+    with closing(sqlite3.connect(tmp_path / "xpimport.db")) as look:
+        held = dict(look.execute("SELECT user_id, email_subscription FROM profiles").fetchall())
+    assert held == {f"u{number}": int(number != 7) for number in range(8)}
