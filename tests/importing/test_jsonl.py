@@ -80,6 +80,17 @@ def test_a_line_that_is_no_object_is_a_malformed_row(tmp_path, line, why):
     assert (found.line, found.reason, found.cells, why in found.detail) == (2, "malformed_row", [line], True)
 
 
+def test_lines_are_counted_through_a_long_file(tmp_path):
+    path = jsonl(tmp_path, *[f'{{"a": "{number:080}"}}' for number in range(40_000)], "odd", '{"a": "last"}')
+    with open_list(path, FormatOptions(), path.name) as reader:
+        batches = list(reader.batches())
+    assert len(batches) > 3
+    lines = [line for batch in batches for line in batch.lines]
+    assert lines == [*range(1, 40_001), 40_002]
+    assert [one.line for batch in batches for one in batch.malformed] == [40_001]
+    assert batches[-1].offset == path.stat().st_size
+
+
 def test_a_last_object_that_is_cut_off_fails_the_file(tmp_path):
     assert read(jsonl(tmp_path, '{"a": 1}', '{"a": 2}', end=""))[1] == [["1"], ["2"]]
     refused = refusal(jsonl(tmp_path, '{"a": 1}', '{"a": 2', end=""))

@@ -181,7 +181,8 @@ def test_what_macos_and_editors_leave_in_a_zip_does_not_count(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("people/", b"")
         archive.writestr("people/list.csv", CSV)
-        archive.writestr("__MACOSX/people/._list.csv", b"x")
+        archive.writestr("__MACOSX/people/list.csv", b"x")
+        archive.writestr("people/._list.csv", b"x")
         archive.writestr("people/.DS_Store", b"x")
     assert read(path)[1] == ROWS
 
@@ -202,6 +203,13 @@ def test_an_encrypted_zip_is_refused_by_that_reason(tmp_path):
     path.write_bytes(content)
     refused = refusal(path)
     assert (refused.code, "protected by a password" in refused.message) == ("encrypted_archive", True)
+
+
+def test_a_zip_packed_by_a_method_that_is_seldom_is_refused(tmp_path):
+    path = tmp_path / "list.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("list.csv", CSV)
+    assert "packed by method 12" in refusal(path).message
 
 
 @pytest.mark.parametrize("ending", ["gz", "zip"])

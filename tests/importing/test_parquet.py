@@ -60,6 +60,11 @@ def test_a_typed_value_is_the_text_of_a_cell(tmp_path, values, kind, texts):
     assert read(path)[1] == [["x", text] for text in texts]
 
 
+def test_times_kept_in_a_dictionary_are_times(tmp_path):
+    times = pa.array([1_767_323_045_123_456_789, None], pa.timestamp("ns")).dictionary_encode()
+    assert read(kept(tmp_path, a=["1", "2"], b=times))[1] == [["1", "2026-01-02T03:04:05.123456"], ["2", ""]]
+
+
 def test_a_record_has_the_line_that_it_would_have_in_csv(tmp_path):
     path = tmp_path / "list.parquet"
     pyarrow.parquet.write_table(pa.table({"a": list(range(10))}), path, row_group_size=4)

@@ -159,6 +159,8 @@ def _keys_of(content: Content, encoding: str | None) -> tuple[str, ...]:
             line += len(lines)
             bare = [one for one in (one.strip(_SPACE) for one in lines) if one]
             opening = opening or next(iter(bare), "")
+            if opening.startswith("["):
+                raise _no_keys(content.name, opening)
             keys.update(dict.fromkeys(chain.from_iterable(_objects(bare))))
             if len(keys) > COLUMN_LIMIT:
                 checked_header(list(keys), f"{content.name}, keys of the objects up to line {line}")
@@ -180,8 +182,11 @@ def _objects(lines: list[str]) -> Iterator[dict[str, object]]:
 def _no_keys(name: str, opening: str) -> FileRefused:
     if not opening:
         return FileRefused(f"{name} is empty. Fetch it again, or ask its sender.", code="empty_file")
-    how = " It begins like one JSON array: write one object a line, as jq -c '.[]' does." if opening[0] == "[" else ""
-    return FileRefused(f"{name}: no line of it is a JSON object with keys.{how}", code="malformed_header")
+    if opening[0] == "[":
+        said = "it begins as one JSON array. Write one object a line, as jq -c '.[]' does"
+    else:
+        said = "no line of it is a JSON object with keys. Check the format"
+    return FileRefused(f"{name}: {said}.", code="malformed_header")
 
 
 def _parsed(line: str) -> dict[str, object]:

@@ -121,9 +121,6 @@ def _values(column: Any) -> tuple[list[Any], list[int]]:
     from pyarrow import compute
 
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.dictionary_decode()
-        kind = column.type
     if pa.types.is_timestamp(kind) and kind.unit == "ns":
         column = compute.cast(column, pa.timestamp("us", kind.tz), safe=False)
     elif (pa.types.is_time64(kind) or pa.types.is_duration(kind)) and kind.unit == "ns":
