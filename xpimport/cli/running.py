@@ -27,6 +27,10 @@ def run_now(
     name: Annotated[str, typer.Argument(metavar="IMPORT", help="The import.")],
     source: Annotated[str | None, typer.Option("--source", help="Another file, for this run only; - is stdin.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Send even if the same list was sent before.")] = False,
+    rest_of: Annotated[
+        int | None,
+        typer.Option("--rest-of", metavar="TASK", help="Send only to people whom that task did not send to."),
+    ] = None,
     strict_exit: Annotated[bool, typer.Option("--strict-exit", help="Exit 3 when rows or messages failed.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the task as JSON.")] = False,
 ) -> None:
@@ -34,7 +38,7 @@ def run_now(
     with store_of(ctx) as store:
         with screen.progress() as bars:
             steps = Progress(bars.reading, bars.merging, bars.sending)
-            task = run_import(store, name, source=source, again=again, progress=steps)
+            task = run_import(store, name, source=source, again=again, progress=steps, rest_of=rest_of)
             sent = send_at_once(store, task, steps)
         details = task_details(store, task)
         zone = imports.get(store, name).timezone

@@ -130,6 +130,7 @@ def summary(details: dict[str, Any], zone: str) -> None:
         [
             ("Task", f"{details['id']}, {details['type'].replace('_', ' ')} of {details['import']}"),
             ("Status", details["status"] + (f", attempt {details['attempt']}" if details["attempt"] > 1 else "")),
+            ("Rest of", f"task {details['rest_of']}" if details["rest_of"] else None),
             ("Scheduled for", screen.moment(details["scheduled_for"], zone)),
             ("Started", screen.moment(started, zone)),
             ("Finished", screen.moment(finished, zone)),
@@ -192,5 +193,8 @@ def _offers(details: dict[str, Any]) -> None:
             screen.say(f"Send it all the same: xpimport release-trigger {task}")
     if details.get("rejections"):
         screen.say(f"Rejected rows: xpimport report {task} --rejected > rejected.csv")
+        if trigger:
+            rest = f"xpimport run-now {details['import']} --source rejected.csv --rest-of {task}"
+            screen.say(f"Mended, send to the rest: {rest}")
     if delivery and delivery["excluded"] + delivery["failed"] + delivery["uncertain"]:
         screen.say(f"Excluded users report: xpimport report {task} --excluded > excluded.csv")

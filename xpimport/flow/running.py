@@ -58,8 +58,11 @@ def begin(
     scheduled_for: datetime | None = None,
     source: str | None = None,
     again: bool = False,
+    rest_of: int | None = None,
 ) -> int:
     """Make the task and its waiting trigger; inside the caller's transaction.
+
+    With `rest_of` it sends only to people whom that task, and other rests of it, have not sent to.
 
     Raises:
         Refused: another task of the import runs.
@@ -68,28 +71,37 @@ def begin(
     definition = found.definition
     if source is not None:
         definition = replace(definition, source=local.check_source(source))
-    task = tasks.create(store, found.id, definition, kinds_of(store), scheduled_for=scheduled_for, again=again)
+    if source is not None and rest_of is not None:
+        # A list that somebody mended by hand comes without what its supplier puts beside it, and stays theirs.
+        definition = replace(definition, marker=None, count_file=None, max_age=None, after="leave")
+    kinds = kinds_of(store)
+    task = tasks.create(store, found.id, definition, kinds, scheduled_for=scheduled_for, again=again, rest_of=rest_of)
     if found.campaign_id is not None:
         send_at = send_instant(found, scheduled_for or now())
         triggers.create(store, task, found.id, found.campaign_id, definition, send_at)
     return task
 
 
-def run_now(store: Store, name: str, *, source: str | None, again: bool, progress: Progress) -> int:
+def run_now(
+    store: Store, name: str, *, source: str | None, again: bool, progress: Progress, rest_of: int | None = None
+) -> int:
     """Run an import at this moment; returns its task, which may have failed.
 
     Raises:
-        NotFound: no such import.
+        NotFound: no such import, or no task `rest_of`.
+        Invalid: the task `rest_of` is no run of this import.
         Refused: another task of it runs, or as many imports run as are allowed at once.
     """
     found = imports.get(store, name)
+    if rest_of is not None:
+        tasks.check_rest(store, found.id, found.name, rest_of)
     with store.writing():
         limit = int(settings.get(store, "imports.at_once"))
         if tasks.running(store) >= limit:
             raise Refused(
                 f"{limit} imports run already. Wait for one to end, or: xpimport settings set imports.at_once {limit + 1}"
             )
-        task = begin(store, found, source=source, again=again)
+        task = begin(store, found, source=source, again=again, rest_of=rest_of)
     execute(store, tasks.load(store, task), progress, patient=False)
     return task
 
@@ -203,7 +215,8 @@ def _import(store: Store, run: Run, files: list[SourceFile], progress: Progress)
         settled = merge.settle(store, run, staged.attributes)
         if run.stage != "merging":
             _check_counts(run, files, staged.read)
-            guard = check_guards(store, run.import_id, run.definition, staged.read, settled.rejected)
+            rest = run.rest_of is not None
+            guard = check_guards(store, run.import_id, run.definition, staged.read, settled.rejected, rest=rest)
             _note_staged(store, run, staged, settled, guard)
         merge.record_opt_outs(store, run, staged.attributes, settled.people)
         merge.merge(store, run, staged.attributes, settled.people, progress.merging)
@@ -283,7 +296,7 @@ def _complete(store: Store, run: Run, content_hash: str) -> None:
     with store.writing():
         at = now()
         same = None
-        if not run.again and run.definition.same_content == "hold":
+        if not run.again and run.rest_of is None and run.definition.same_content == "hold":
             same = tasks.sent_before(store, run, content_hash)
         guard = store.scalar("SELECT guard FROM tasks WHERE id = ?", run.task)
         audience = tasks.complete(store, run.task, at)

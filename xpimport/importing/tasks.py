@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from xpimport.clock import from_text, now, to_text
-from xpimport.errors import Refused
+from xpimport.errors import Invalid, NotFound, Refused
 from xpimport.importing.sources import SourceFile
 from xpimport.rules.definition import Definition
 from xpimport.store.claims import heartbeat, lapsed, me
@@ -40,6 +40,7 @@ class Run:
     campaign: str | None = None
     medium: str | None = None
     ignore_subscription: bool = False
+    rest_of: int | None = None
 
 
 def refuse_overlap(store: Store, import_id: int, name: str) -> None:
@@ -68,14 +69,15 @@ def create(
     status: str = "running",
     scheduled_for: datetime | None = None,
     again: bool = False,
+    rest_of: int | None = None,
 ) -> int:
     """Begin a task with a copy of the definition, claimed by this process; inside the caller's transaction."""
     at = now()
     kept = json.dumps({"definition": json.loads(definition.to_json()), "kinds": kinds})
     mine = status == "running"
     cursor = store.db.execute(
-        "INSERT INTO tasks (type, import_id, status, scheduled_for, started_at, definition, again, owner, heartbeat,"
-        " wake_at) VALUES ('profile_import', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO tasks (type, import_id, status, scheduled_for, started_at, definition, again, rest_of, owner,"
+        " heartbeat, wake_at) VALUES ('profile_import', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             import_id,
             status,
@@ -83,6 +85,7 @@ def create(
             to_text(at),
             kept,
             int(again),
+            rest_of,
             me() if mine else None,
             heartbeat() if mine else None,
             to_text(at),
@@ -90,6 +93,34 @@ def create(
     )
     assert cursor.lastrowid is not None  # noqa: S101 - an INSERT always has one
     return cursor.lastrowid
+
+
+def check_rest(store: Store, import_id: int, name: str, task: int) -> None:
+    """Refuse a task whose rest cannot be imported: only a completed run of the same import has one.
+
+    Raises:
+        NotFound: no such task.
+        Invalid: it is no run of that import.
+        Refused: it has not completed.
+    """
+    row = store.one(
+        "SELECT t.type, t.status, t.import_id, i.name FROM tasks t LEFT JOIN imports i ON i.id = t.import_id"
+        " WHERE t.id = ?",
+        task,
+    )
+    if row is None:
+        raise NotFound(f"There is no task {task}. See: xpimport task list --import {name}")
+    if row["type"] != "profile_import" or row["import_id"] != import_id:
+        kind = "run" if row["type"] == "profile_import" else "report"
+        raise Invalid(
+            f"--rest-of {task}: that is a {kind} of import {row['name']!r}, not a run of {name!r}. "
+            f"See: xpimport task list --import {name}"
+        )
+    if row["status"] != "completed":
+        raise Refused(
+            f"Task {task} is {row['status']}, not completed, so it has no rest. Import the whole list: "
+            f"xpimport run-now {name}"
+        )
 
 
 def skip(store: Store, import_id: int, first: datetime, last: datetime, count: int) -> int:
@@ -142,6 +173,7 @@ def load(store: Store, task: int) -> Run:
         campaign=row["campaign"],
         medium=row["medium"],
         ignore_subscription=bool(row["ignore_subscription"]),
+        rest_of=row["rest_of"],
     )
 
 
@@ -192,7 +224,7 @@ def last_taken(store: Store, import_id: int) -> int | None:
     """When the newest file that this import has completed with was written (unix ns)."""
     row = store.scalar(
         "SELECT files FROM tasks WHERE import_id = ? AND status = 'completed' AND files <> '[]'"
-        " ORDER BY id DESC LIMIT 1",
+        " AND rest_of IS NULL ORDER BY id DESC LIMIT 1",
         import_id,
     )
     return max(int(file["modified"]) for file in json.loads(row)) if row else None

@@ -93,6 +93,7 @@ def _common(row: Any) -> Details:
         "import": row["import_name"],
         "status": status_of(row),
         "attempt": row["attempt"],
+        "rest_of": row["rest_of"],
         "scheduled_for": seconds(row["scheduled_for"]),
         "started_at": seconds(row["started_at"]),
         "finished_at": seconds(row["finished_at"]),

@@ -196,7 +196,7 @@ def claim(store: Store, trigger: Trigger) -> Trigger | None:
             if off:
                 move(store, trigger.id, state, rules.HELD, "triggers_off")
                 return None
-            if _behind_another(store, current):
+            if _behind_another(store, current) or _rest_undecided(store, current):
                 return None
             move(store, trigger.id, state, rules.SENDING, "due", wake_at=now())
         elif state != rules.SENDING or not lapsed(row["owner"], row["heartbeat"]):
@@ -225,6 +225,29 @@ def _behind_another(store: Store, trigger: Trigger) -> bool:
     )
 
 
+def rest_family(store: Store, trigger: Trigger) -> list[int]:
+    """The triggers that share out one list with this one: its task, those whose rest it is, and their other rests."""
+    rows = store.db.execute(
+        "WITH RECURSIVE up (id, rest_of) AS (SELECT id, rest_of FROM tasks WHERE id = :task UNION ALL"
+        " SELECT t.id, t.rest_of FROM tasks t JOIN up ON t.id = up.rest_of),"
+        " family (id) AS (SELECT id FROM up WHERE rest_of IS NULL UNION"
+        " SELECT t.id FROM family f JOIN tasks t ON t.rest_of = f.id AND t.import_id = :import)"
+        " SELECT g.id FROM family f JOIN triggers g ON g.task_id = f.id WHERE g.id <> :trigger ORDER BY g.id",
+        {"task": trigger.task, "import": trigger.import_id, "trigger": trigger.id},
+    ).fetchall()
+    return [row["id"] for row in rows]
+
+
+def _rest_undecided(store: Store, trigger: Trigger) -> bool:
+    """Whether another trigger of the same list is deciding whom it sends to: two at once could both take a person."""
+    marks = ", ".join(str(one) for one in rest_family(store, trigger))
+    return bool(
+        store.scalar(
+            f"SELECT EXISTS (SELECT 1 FROM triggers WHERE id IN ({marks}) AND state = 'sending' AND decided_at IS NULL)"
+        )
+    )
+
+
 def switched_off(store: Store) -> bool:
     """Whether the master switch is off, as it is in a new store."""
     return bool(store.scalar("SELECT NOT EXISTS (SELECT 1 FROM settings WHERE name = 'triggers' AND value = 'on')"))
@@ -241,19 +264,20 @@ def give_back(store: Store, trigger: Trigger, wake_at: datetime, problem: str | 
 
 
 def stoppable_of_import(store: Store, import_id: int, name: str) -> int:
-    """The task of an import's newest trigger that can be stopped, else of its newest stopped one.
+    """The task of an import's newest trigger that can be stopped, else of its newest one, whatever became of it.
 
     Raises:
         Refused: it has none.
     """
-    for states in (sorted(rules.STOPPABLE), [rules.STOPPED]):
-        marks = ", ".join("?" * len(states))
-        task = store.scalar(
-            f"SELECT max(task_id) FROM triggers WHERE import_id = ? AND state IN ({marks})", import_id, *states
-        )
-        if task is not None:
-            return int(task)
-    raise Refused(f"Import {name!r} has no trigger that could be stopped. See: xpimport task list --import {name}")
+    marks = ", ".join("?" * len(rules.STOPPABLE))
+    task = store.scalar(
+        f"SELECT max(task_id) FROM triggers WHERE import_id = ? AND state IN ({marks})", import_id, *rules.STOPPABLE
+    )
+    if task is None:
+        task = store.scalar("SELECT max(task_id) FROM triggers WHERE import_id = ?", import_id)
+    if task is None:
+        raise Refused(f"Import {name!r} has no trigger yet. See: xpimport task list --import {name}")
+    return int(task)
 
 
 def stop(store: Store, task: int) -> Stopped:
@@ -269,7 +293,8 @@ def stop(store: Store, task: int) -> Stopped:
             raise NotFound(f"Task {task} has no trigger, so there is nothing to stop.")
         if trigger.state != rules.STOPPED:
             if trigger.state not in rules.STOPPABLE:
-                raise Refused(f"The trigger of task {task} is {trigger.state} already; there is nothing left to stop.")
+                how = {rules.SENT: "was sent", rules.MISSED: "was missed"}.get(trigger.state, f"is {trigger.state}")
+                raise Refused(f"The trigger of task {task} {how} already; there is nothing left to stop.")
             move(store, trigger.id, trigger.state, rules.STOPPED, "stopped")
         accepted, unsent = store.one(
             "SELECT count(*) FILTER (WHERE state = 'accepted'),"

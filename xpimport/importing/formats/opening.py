@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xpimport.importing.formats.csv import open_csv
+from xpimport.importing.formats.mended import as_imported, options_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,4 +20,4 @@ def open_list(path: Path, options: FormatOptions, name: str) -> Reader:
         FileRefused: it cannot be read as a whole; see the format's own opener for the codes.
         Invalid: an option does not fit.
     """
-    return open_csv(path, options, name)
+    return as_imported(open_csv(path, options_for(path, options), name))
