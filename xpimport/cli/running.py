@@ -77,10 +77,9 @@ def _next_step(details: "dict[str, object]", zone: str, *, quiet: bool) -> None:
         if trigger["state"] == rules.SCHEDULED:
             screen.say(f"Stop it: xpimport stop-trigger {task}")
         elif trigger["state"] == rules.HELD:
-            again = f", or run again with --again: xpimport run-now {details['import']} --again"
-            screen.say(
-                f"Send it all the same: xpimport release-trigger {task}{again if trigger['reason'] == 'same_content' else ''}"
-            )
+            same = trigger["reason"] in {"same_content", "same_people"}
+            again = f", or run again with --again: xpimport run-now {details['import']} --again" if same else ""
+            screen.say(f"Send it all the same: xpimport release-trigger {task}{again}")
         elif trigger["state"] in rules.RELEASABLE and trigger["reason"] not in rules.FINAL_IGNORED:
             screen.say(f"Send it all the same: xpimport release-trigger {task}")
         elif trigger["state"] == rules.SENT:

@@ -51,6 +51,11 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
 
+def percent(share: float) -> str:
+    """A share (0 to 1) in whole percent, cut off: 100 % only when it is all."""
+    return f"{int(share * 100 + 1e-9)} %"
+
+
 def moment(instant: datetime | str | None, zone: str | None = None, *, distance: bool = False) -> str:
     """An instant on a zone's clock, with the zone, and how far off it is if asked."""
     if instant is None:

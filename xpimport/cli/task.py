@@ -155,6 +155,9 @@ def summary(details: dict[str, Any], zone: str) -> None:
     if rows["kept_unsubscribed"]:
         people = screen.counted(rows["kept_unsubscribed"], "person", "people")
         screen.out(f"{people} marked as subscribed had opted out, or their address had; they were left so.")
+    if details.get("same_people") is not None:
+        last = details["same_people_task"]
+        screen.out(f"{screen.percent(details['same_people'])} of these people were in the last run (task {last}) too.")
     if details["rejections"]:
         screen.table([[one["reason"], one["count"]] for one in details["rejections"]], ["rejected because", "rows"])
     if delivery is not None:

@@ -293,13 +293,15 @@ def _note_staged(store: Store, run: Run, staged: staging.Staged, settled: merge.
 
 def _complete(store: Store, run: Run, content_hash: str) -> None:
     """The task completes and its trigger is armed, or neither."""
+    share, limit = tasks.same_people(store, run), run.definition.same_people
     with store.writing():
         at = now()
         same = None
         if not run.again and run.rest_of is None and run.definition.same_content == "hold":
             same = tasks.sent_before(store, run, content_hash)
         guard = store.scalar("SELECT guard FROM tasks WHERE id = ?", run.task)
-        audience = tasks.complete(store, run.task, at)
+        audience = tasks.complete(store, run.task, at, share)
+        alike = share is not None and limit is not None and share >= limit
         triggers.arm(
             store,
             run.task,
@@ -307,4 +309,5 @@ def _complete(store: Store, run: Run, content_hash: str) -> None:
             audience=audience,
             guard=guard is not None,
             same_content=same is not None,
+            same_people=alike and not run.again,
         )

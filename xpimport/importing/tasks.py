@@ -230,16 +230,42 @@ def last_taken(store: Store, import_id: int) -> int | None:
     return max(int(file["modified"]) for file in json.loads(row)) if row else None
 
 
-def complete(store: Store, task: int, at: datetime) -> int:
+def same_people(store: Store, run: Run) -> float | None:
+    """The share (0 to 1) of this run's audience that was in the last completed run's too; None without one.
+
+    Runs that bring the rest of a list have no share and are no last run: theirs are a few people of it.
+    """
+    if run.rest_of is not None:
+        return None
+    last = store.scalar(
+        "SELECT max(id) FROM tasks WHERE import_id = ? AND id <> ? AND type = 'profile_import'"
+        " AND status = 'completed' AND rest_of IS NULL",
+        run.import_id,
+        run.task,
+    )
+    people = store.scalar("SELECT count(*) FROM audience WHERE task_id = ?", run.task)
+    if last is None or not people:
+        return None
+    # Both sides come in the order of the table's key, so this is one merge of the two (0.15 s a million).
+    both = store.scalar(
+        "SELECT count(*) FROM (SELECT profile_id FROM audience WHERE task_id = ? INTERSECT"
+        " SELECT profile_id FROM audience WHERE task_id = ? ORDER BY 1)",
+        run.task,
+        last,
+    )
+    return float(both / people)
+
+
+def complete(store: Store, task: int, at: datetime, same_people: float | None = None) -> int:
     """Make the audience visible; inside the transaction that also arms the trigger. Returns its size.
 
     The table's own CHECK holds the identity of the row counts; what is counted is held against it here.
     """
     store.db.execute(
         "UPDATE tasks SET status = 'completed', stage = 'done', finished_at = ?, owner = NULL, heartbeat = NULL,"
-        " wake_at = NULL, progress = NULL, rows_not_imported = rows_read - rows_created - rows_updated"
-        " - rows_unchanged - rows_merged - rows_rejected WHERE id = ?",
-        (to_text(at), task),
+        " wake_at = NULL, progress = NULL, same_people = ?, rows_not_imported = rows_read - rows_created"
+        " - rows_updated - rows_unchanged - rows_merged - rows_rejected WHERE id = ?",
+        (to_text(at), same_people, task),
     )
     row = store.one("SELECT rows_created + rows_updated + rows_unchanged AS n FROM tasks WHERE id = ?", task)
     audience = store.scalar("SELECT count(*) FROM audience WHERE task_id = ?", task)

@@ -47,6 +47,8 @@ def task_details(store: Store, task: int) -> Details:
     details["engagement"] = _engagement(row)
     details["ignored_columns"] = json.loads(row["ignored_columns"])
     details["guard"] = row["guard"]
+    details["same_people"] = row["same_people"]
+    details["same_people_task"] = _last_before(store, row) if row["same_people"] is not None else None
     details["progress"] = row["progress"]
     details["moves"] = _moves(store, row["trigger_id"])
     details["problem"] = row["problem"]
@@ -58,6 +60,19 @@ def _rejections(store: Store, task: int) -> list[Details]:
         "SELECT reason, count(*) AS n FROM rejections WHERE task_id = ? GROUP BY reason ORDER BY n DESC, reason", task
     )
     return [{"reason": row["reason"], "count": row["n"]} for row in rows]
+
+
+def _last_before(store: Store, row: Any) -> int | None:
+    """The run that `same_people` compares with: the last that had completed when this one did."""
+    found = store.scalar(
+        "SELECT max(id) FROM tasks WHERE import_id = ? AND id <> ? AND type = 'profile_import' AND status = 'completed'"
+        " AND rest_of IS NULL AND (id < ? OR finished_at < ?)",
+        row["import_id"],
+        row["id"],
+        row["id"],
+        row["finished_at"],
+    )
+    return None if found is None else int(found)
 
 
 def status_of(row: Any) -> str:

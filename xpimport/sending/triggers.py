@@ -134,7 +134,16 @@ def move(
     return bool(moved)
 
 
-def arm(store: Store, task: int, *, completed_at: datetime, audience: int, guard: bool, same_content: bool) -> None:
+def arm(
+    store: Store,
+    task: int,
+    *,
+    completed_at: datetime,
+    audience: int,
+    guard: bool,
+    same_content: bool,
+    same_people: bool = False,
+) -> None:
     """Decide the trigger of an import that completes; inside the completing transaction."""
     trigger = of_task(store, task)
     if trigger is None or trigger.state != rules.WAITING:
@@ -145,6 +154,7 @@ def arm(store: Store, task: int, *, completed_at: datetime, audience: int, guard
         audience=audience,
         guard=guard,
         same_content=same_content,
+        same_people=same_people,
     )
     wake = arming.send_at if arming.state == rules.SCHEDULED else None
     move(store, trigger.id, rules.WAITING, arming.state, arming.reason, send_at=arming.send_at, wake_at=wake)
