@@ -16,6 +16,7 @@ from xpimport.flow.running import run_now as run_import
 from xpimport.flow.ticking import Ticked, send_due
 from xpimport.reporting.history import task_details
 from xpimport.rules import trigger as rules
+from xpimport.rules.forecast import Forecast
 from xpimport.sending import triggers
 from xpimport.sending.send import Sent
 from xpimport.store.database import Store
@@ -37,11 +38,11 @@ def run_now(
     """Run an import now, and send at once where its send time is blank."""
     with store_of(ctx) as store:
         with screen.progress() as bars:
-            steps = Progress(bars.reading, bars.merging, bars.sending)
+            zone = imports.get(store, name).timezone
+            steps = Progress(bars.reading, bars.merging, bars.sending, lambda found: _tell_forecast(found, zone))
             task = run_import(store, name, source=source, again=again, progress=steps, rest_of=rest_of)
             sent = send_at_once(store, task, steps)
         details = task_details(store, task)
-        zone = imports.get(store, name).timezone
     if details["status"] == "failed":
         if json:
             screen.json_out(details)
@@ -58,6 +59,21 @@ def run_now(
     delivery = details["delivery"] or {"failed": 0}
     if strict_exit and (details["rows"]["rejected"] or delivery["failed"]):
         raise typer.Exit(3)
+
+
+def _tell_forecast(found: Forecast, zone: str) -> None:
+    """Before the long part of a run with a send time: whether it is expected to be through by then."""
+    if found.send_at is None or found.seconds is None or (found.seconds < 1 and not found.late):
+        return
+    when = screen.moment(found.completes, zone)
+    sends = screen.moment(found.send_at, zone)
+    if found.late:
+        screen.say(
+            f"Warning: expected to take {screen.lasting(found.seconds)}, until {when}; its send time, {sends}, would be "
+            "missed, and then nothing is sent."
+        )
+    else:
+        screen.say(f"Expected to take {screen.lasting(found.seconds)}, until {when}; it sends at {sends}.")
 
 
 def send_at_once(store: Store, task: int, steps: Progress) -> Sent | None:

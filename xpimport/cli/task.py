@@ -134,7 +134,7 @@ def summary(details: dict[str, Any], zone: str) -> None:
             ("Scheduled for", screen.moment(details["scheduled_for"], zone)),
             ("Started", screen.moment(started, zone)),
             ("Finished", screen.moment(finished, zone)),
-            ("Progress", details.get("progress")),
+            ("Progress", _progress(details, zone)),
             ("File", files),
             ("Report", details.get("output")),
             ("Error", f"{error['code']}: {error['message']}" if error else None),
@@ -164,6 +164,25 @@ def summary(details: dict[str, Any], zone: str) -> None:
         _deliveries(delivery)
     if details["trigger"]:
         screen.out(trigger_line(details["trigger"], zone))
+
+
+def _progress(details: dict[str, Any], zone: str) -> str | None:
+    """How far a run is, in a line; of one that was interrupted, how far it came."""
+    progress, expected = details.get("progress"), details.get("expected_at")
+    if progress is None:
+        return None
+    done, total, unit = progress["done"], progress["total"], progress["unit"]
+    text = f"{progress['stage']}, {screen.number(done)} {unit}"
+    if done < total:
+        about = "about " if progress["stage"] == "reading" else ""
+        text += f" of {about}{screen.number(total)} ({screen.percent(done / total)})"
+    if details["status"] != "running":
+        return text
+    if progress["rate"] is not None:
+        text += f", {screen.number(round(progress['rate']))} {unit}/s"
+    if progress["seconds_left"]:
+        text += f", {screen.lasting(progress['seconds_left'])} left of {progress['stage']}"
+    return text + (f"; expected to complete {screen.moment(expected, zone, distance=True)}" if expected else "")
 
 
 def _deliveries(delivery: dict[str, Any]) -> None:

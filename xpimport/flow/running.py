@@ -10,17 +10,24 @@ from xpimport.clock import now
 from xpimport.defining import attributes, imports, settings
 from xpimport.defining.imports import Import
 from xpimport.errors import Cancelled, Failed, FileRefused, Refused
+from xpimport.flow.heart import Heart
 from xpimport.importing import merge, staging, tasks
 from xpimport.importing.guards import check_guards
 from xpimport.importing.sources import SourceFile, local
 from xpimport.importing.tasks import Run
+from xpimport.reporting.forecast import forecast
 from xpimport.rules.definition import Definition, consent_message, consent_missing
+from xpimport.rules.forecast import Forecast
 from xpimport.rules.schedule import next_after, parse_duration, parse_send_time, parse_zone
 from xpimport.sending import triggers
 from xpimport.store.database import Store
 
 SECOND_LOOK = timedelta(seconds=50)
 """After a first look the task waits this long: the next minute's tick takes the second."""
+
+
+def _nobody(*_: object) -> None:
+    return
 
 
 @dataclass(frozen=True)
@@ -30,10 +37,7 @@ class Progress:
     reading: Callable[[int, int, int], None]
     merging: Callable[[int, int], None]
     sending: Callable[[int, int], None]
-
-
-def _nobody(*_: int) -> None:
-    return
+    expecting: Callable[[Forecast], None] = _nobody
 
 
 SILENT = Progress(_nobody, _nobody, _nobody)
@@ -197,19 +201,26 @@ def wait_until(store: Store, run: Run) -> datetime:
 
 
 def _import(store: Store, run: Run, files: list[SourceFile], progress: Progress) -> None:
+    began = now()
+    _tell_forecast(store, run, files, began, progress)
     hashes = staging.fingerprint(files)
     if run.stage == "merging" and "+".join(hashes) != run.content_hash:
         raise FileRefused("The file is not the one that this task began with. Run it anew.", code="source_changed")
-    tasks.note_files(store, run, files, hashes)
+    tasks.note_files(store, run, files, hashes, began)
     path = store.folder("staging") / f"task-{run.task}.sqlite"
-    beat = _Heart(store, run.task)
+    beat = Heart(store, run.task)
 
     def reading(rows: int, done: int, total: int) -> None:
         progress.reading(rows, done, total)
-        beat(f"reading: {rows} rows, {done * 100 // max(total, 1)} %")
+        beat.reading(rows, done, total)
+
+    def merging(done: int, total: int) -> None:
+        progress.merging(done, total)
+        beat.merging(done, total)
 
     _check_consent(run, files)
     staged = staging.stage(path, files, run.definition, run.kinds, reading)
+    beat("settling", staged.read, staged.read, "rows")
     merge.attach(store, path)
     try:
         settled = merge.settle(store, run, staged.attributes)
@@ -219,22 +230,18 @@ def _import(store: Store, run: Run, files: list[SourceFile], progress: Progress)
             guard = check_guards(store, run.import_id, run.definition, staged.read, settled.rejected, rest=rest)
             _note_staged(store, run, staged, settled, guard)
         merge.record_opt_outs(store, run, staged.attributes, settled.people)
-        merge.merge(store, run, staged.attributes, settled.people, progress.merging)
+        merge.merge(store, run, staged.attributes, settled.people, merging)
     finally:
         merge.detach(store)
     _complete(store, run, "+".join(hashes))
 
 
-class _Heart:
-    """Writes a sign of life into the task, at most every five seconds."""
-
-    def __init__(self, store: Store, task: int) -> None:
-        self._store, self._task, self._last = store, task, time.monotonic()
-
-    def __call__(self, text: str) -> None:
-        if time.monotonic() - self._last > 5:
-            tasks.note_progress(self._store, self._task, text)
-            self._last = time.monotonic()
+def _tell_forecast(store: Store, run: Run, files: list[SourceFile], began: datetime, progress: Progress) -> None:
+    """Before the long part: whether it is expected to end before the send instant."""
+    trigger = triggers.of_task(store, run.task)
+    if trigger is not None and trigger.send_at is not None:
+        size = sum(file.bytes for file in files)
+        progress.expecting(forecast(store, run.import_id, began, trigger.send_at, size))
 
 
 def _check_consent(run: Run, files: list[SourceFile]) -> None:

@@ -185,7 +185,7 @@ def _merge_batch(store: Store, run: Run, attributes: Sequence[str], after: int, 
     )
     db.execute(
         "UPDATE tasks SET cursor = ?, rows_created = rows_created + ?, rows_updated = rows_updated + ?,"
-        " rows_unchanged = rows_unchanged + ?, kept_unsubscribed = kept_unsubscribed + ?, heartbeat = ?, progress = ?"
+        " rows_unchanged = rows_unchanged + ?, kept_unsubscribed = kept_unsubscribed + ?, heartbeat = ?"
         " WHERE id = ?",
         (
             upto,
@@ -194,7 +194,6 @@ def _merge_batch(store: Store, run: Run, attributes: Sequence[str], after: int, 
             counts["n"] - counts["new"] - counts["changed"],
             counts["kept"],
             heartbeat(),
-            f"merging: {upto} people",
             run.task,
         ),
     )

@@ -201,23 +201,26 @@ def wait_for_file(
         )
 
 
-def note_files(store: Store, run: Run, files: Sequence[SourceFile], hashes: Sequence[str]) -> None:
-    """Record what is about to be read."""
+def note_files(store: Store, run: Run, files: Sequence[SourceFile], hashes: Sequence[str], began: datetime) -> None:
+    """Record what is about to be read, and since when (UTC) it is worked on; the first attempt's word stands."""
     listed = [
         {"name": file.name, "bytes": file.bytes, "sha256": digest, "modified": file.modified}
         for file, digest in zip(files, hashes, strict=True)
     ]
     with store.writing():
         store.db.execute(
-            "UPDATE tasks SET files = ?, content_hash = ?, heartbeat = ? WHERE id = ?",
-            (json.dumps(listed), "+".join(hashes), heartbeat(), run.task),
+            "UPDATE tasks SET files = ?, content_hash = ?, heartbeat = ?, work_began_at = coalesce(work_began_at, ?)"
+            " WHERE id = ?",
+            (json.dumps(listed), "+".join(hashes), heartbeat(), to_text(began), run.task),
         )
 
 
-def note_progress(store: Store, task: int, text: str) -> None:
+def note_progress(store: Store, task: int, progress: Mapping[str, object]) -> None:
     """A sign of life, and how far it is, for who looks from another terminal."""
     with store.writing():
-        store.db.execute("UPDATE tasks SET progress = ?, heartbeat = ? WHERE id = ?", (text, heartbeat(), task))
+        store.db.execute(
+            "UPDATE tasks SET progress = ?, heartbeat = ? WHERE id = ?", (json.dumps(progress), heartbeat(), task)
+        )
 
 
 def last_taken(store: Store, import_id: int) -> int | None:
