@@ -120,14 +120,15 @@ def table(rows: Sequence[Sequence[object]], titles: Sequence[str], title: str | 
 
     made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
     for place, name in enumerate(titles):
-        numeric = bool(rows) and all(isinstance(row[place], int) for row in rows)
+        cells = [row[place] for row in rows if row[place] is not None and row[place] != ""]
+        numeric = bool(cells) and all(isinstance(cell, int) for cell in cells)
         made.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        cells = [
+        shown = [
             number(cell) if isinstance(cell, int) and not isinstance(cell, bool) else visible(_word(cell))
             for cell in row
         ]
-        made.add_row(*(Text(cell) for cell in cells))
+        made.add_row(*(Text(cell) for cell in shown))
     _print(made)
 
 

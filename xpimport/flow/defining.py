@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,13 +15,19 @@ from xpimport.errors import FileRefused, Invalid, Refused
 from xpimport.flow.running import kinds_of, targets_of
 from xpimport.importing import staging
 from xpimport.importing.sources import SourceFile, local
+from xpimport.reporting.forecast import scheduled_forecast
 from xpimport.rules.definition import check_mapping, consent_message, consent_missing
+from xpimport.rules.durations import format_duration
+from xpimport.rules.schedule import next_after, occurrences, parse_schedule, parse_send_time, parse_zone
 from xpimport.sending import ledger
 from xpimport.sending.channels import Outcome, Outgoing, open_channel
 from xpimport.sending.mime import MessageSkeleton
 from xpimport.sending.render import Rendered, compile_templates
 from xpimport.sending.send import DEFAULT_SENDER, channel_directory
 from xpimport.store.database import Store
+
+LOOKED_AHEAD = 30
+"""How many of the coming runs are held against their send times when an import is kept."""
 
 
 def keep_campaign(store: Store, campaign: Campaign) -> Campaign:
@@ -77,7 +85,28 @@ def keep_import(store: Store, draft: Import) -> Kept:
         if not campaign.live:
             warnings.append(f"The campaign is paused. Resume it with: xpimport campaign resume {campaign.name}")
     kept = imports.change(store, draft) if draft.id else imports.add(store, draft)
-    return Kept(kept, warnings)
+    return Kept(kept, [*warnings, *_too_little_time(store, kept)])
+
+
+def _too_little_time(store: Store, kept: Import) -> list[str]:
+    """Which of the coming runs is expected to miss its send time, in a sentence; nothing when none is."""
+    if kept.schedule is None or kept.send_at is None:
+        return []
+    zone = parse_zone(kept.timezone)
+    try:
+        size = sum(file.bytes for file in local.find(kept.definition, zone, now(), None))
+    except FileRefused:
+        size = None
+    for at in islice(occurrences(parse_schedule(kept.schedule), zone, now()), LOOKED_AHEAD):
+        send_at = next_after(parse_send_time(kept.send_at), zone, at)
+        expected = scheduled_forecast(store, kept.id, kept.definition, at, send_at, size)
+        if expected.late:
+            there = format_duration(send_at - at)
+            needed = format_duration(timedelta(seconds=round((expected.completes - at).total_seconds())))
+            when = f"{at.astimezone(zone):%a %Y-%m-%d %H:%M}"
+            late = f"The run of {when} has {there} until its send and is expected to need {needed}, so nothing would be sent."
+            return [f"{late} Let it run earlier or send later."]
+    return []
 
 
 def _check_consent(draft: Import, campaign: Campaign, kinds: Mapping[str, tuple[str, int | None]]) -> None:
@@ -105,6 +134,7 @@ class Checked:
     ignored: list[str]
     first_rows: list[list[str]]
     read: int
+    people: int
     rejected: dict[str, int]
 
 
@@ -126,7 +156,7 @@ def check_import(store: Store, name: str) -> list[Checked]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "check.sqlite"
             staged = staging.stage(path, [file], found.definition, kinds, lambda *_: None)
-            rejected = _reasons(path)
+            rejected, people = _reasons(path), _people(path)
         columns = staging.columns_of(staged.header, found.definition, kinds, file.name)
         looked.append(
             Checked(
@@ -137,6 +167,7 @@ def check_import(store: Store, name: str) -> list[Checked]:
                 ignored=staged.ignored,
                 first_rows=_first_rows(file, found),
                 read=staged.read,
+                people=people,
                 rejected=rejected,
             )
         )
@@ -151,6 +182,15 @@ def _reasons(path: "object") -> dict[str, int]:
     with closing(sqlite3.connect(str(path))) as db:
         rows = db.execute("SELECT reason, count(*) FROM rejected GROUP BY reason ORDER BY 2 DESC, 1")
         return dict(rows.fetchall())
+
+
+def _people(path: "object") -> int:
+    from contextlib import closing
+
+    from xpimport.store.driver import sqlite3
+
+    with closing(sqlite3.connect(str(path))) as db:
+        return int(db.execute("SELECT count(DISTINCT key) FROM people").fetchone()[0])
 
 
 def _first_rows(file: SourceFile, found: Import) -> list[list[str]]:

@@ -1,10 +1,11 @@
 """How long the next run of an import is expected to take, from those that completed before."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from xpimport.clock import from_text
-from xpimport.rules.forecast import RUNS, Forecast, PastRun, expected_seconds
+from xpimport.rules.definition import Definition
+from xpimport.rules.forecast import RUNS, TWO_LOOKS, Forecast, PastRun, expected_seconds
 from xpimport.store.database import Store
 
 # Begun and ended at one instant: the clock stood still, in a rehearsal.
@@ -23,6 +24,19 @@ def forecast(store: Store, import_id: int, begins: datetime, send_at: datetime |
     if not past and size is not None:
         past = _runs(store, _SELECT + " ORDER BY id DESC LIMIT ?", RUNS)
     return Forecast(begins, expected_seconds(past, size), send_at)
+
+
+def scheduled_forecast(
+    store: Store,
+    import_id: int,
+    definition: Definition,
+    at: datetime,
+    send_at: datetime | None,
+    size: int | None = None,
+) -> Forecast:
+    """What to expect of the run that is scheduled for `at`; without a marker a tick first looks twice at its file."""
+    looks = timedelta() if definition.marker or definition.count_file else TWO_LOOKS
+    return forecast(store, import_id, at + looks, send_at, size)
 
 
 def _runs(store: Store, sql: str, *values: object) -> list[PastRun]:
