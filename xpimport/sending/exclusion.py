@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from xpimport.clock import now, to_text
 from xpimport.rules.definition import ADDRESS, SUBSCRIPTION
-from xpimport.sending.triggers import Trigger, rest_family
+from xpimport.sending import rest
+from xpimport.sending.triggers import Trigger
 from xpimport.store.claims import heartbeat
 from xpimport.store.database import Store
 
@@ -38,7 +39,7 @@ def decide(store: Store, trigger: Trigger) -> None:
         "CREATE TEMP TABLE decision (n INTEGER PRIMARY KEY, profile INTEGER NOT NULL, row INTEGER NOT NULL, address TEXT,"
         " reason TEXT)"
     )
-    family = rest_family(store, trigger)
+    family = rest.family(store, trigger.id)
     _first_reasons(
         store, trigger, campaign["medium"], family, live=campaign["live"], ignore=campaign["ignore_subscription"]
     )
@@ -72,30 +73,6 @@ def blocked(medium: str, *, ignore_subscription: bool) -> str:
     return f"CASE {cases} END"
 
 
-def _taken(trigger: str, delivery: str) -> str:
-    """SQL for whether a delivery of another trigger of the same list has reached its person, or still will."""
-    return (
-        f"({delivery}.state IN ('accepted', 'uncertain', 'attempting')"
-        f" OR ({delivery}.state IN ('pending', 'retry') AND {trigger}.state IN ('scheduled', 'sending')))"
-    )
-
-
-def _reached(family: Sequence[int]) -> str:
-    """SQL for whether another trigger of the same list has sent to the person of a, or is about to.
-
-    One made earlier that has yet to decide is left everybody on its list.
-    """
-    if not family:
-        return "FALSE"
-    marks = ", ".join(map(str, family))
-    return (
-        "EXISTS (SELECT 1 FROM triggers t JOIN deliveries d ON d.trigger_id = t.id AND d.profile_id = a.profile_id"
-        f" WHERE t.id IN ({marks}) AND {_taken('t', 'd')}) OR EXISTS (SELECT 1 FROM triggers t JOIN audience o"
-        f" ON o.task_id = t.task_id AND o.profile_id = a.profile_id WHERE t.id IN ({marks}) AND t.id < :trigger"
-        " AND t.decided_at IS NULL AND t.state IN ('scheduled', 'sending'))"
-    )
-
-
 def _first_reasons(
     store: Store, trigger: Trigger, medium: str, family: Sequence[int], *, live: bool, ignore: bool
 ) -> None:
@@ -110,7 +87,7 @@ def _first_reasons(
         " AND t.send_at = :send_at AND t.id <> :trigger AND d.state NOT IN ('excluded', 'failed')"
         " AND t.state IN ('sending', 'sent', 'stopped', 'held')"
         " AND (t.state IN ('sending', 'sent') OR d.state IN ('accepted', 'uncertain')))"
-        f" OR {_reached(family)} THEN 'same_send' END) END"
+        f" OR {rest.reached(family)} THEN 'same_send' END) END"
         " FROM audience a LEFT JOIN profiles p ON p.id = a.profile_id WHERE a.task_id = :task"
         " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.trigger_id = :trigger AND d.profile_id = a.profile_id)"
         " ORDER BY a.profile_id",
@@ -140,7 +117,7 @@ def _duplicates(store: Store, trigger: Trigger, medium: str, family: Sequence[in
             "UPDATE temp.decision SET reason = 'duplicate_address' WHERE reason IS NULL AND lower(address) IN"
             f" (SELECT lower(coalesce(d.address, p.{ADDRESS[medium]})) FROM triggers t JOIN deliveries d"
             " ON d.trigger_id = t.id LEFT JOIN profiles p ON p.id = d.profile_id"
-            f" WHERE t.id IN ({', '.join(map(str, family))}) AND {_taken('t', 'd')})"
+            f" WHERE t.id IN ({', '.join(map(str, family))}) AND {rest.taken('t', 'd')})"
         )
 
 

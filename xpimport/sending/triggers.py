@@ -8,6 +8,7 @@ from xpimport.clock import from_text, now, to_text
 from xpimport.errors import NotFound, Refused
 from xpimport.rules import trigger as rules
 from xpimport.rules.definition import Definition
+from xpimport.sending import rest
 from xpimport.store.claims import heartbeat, lapsed, me
 from xpimport.store.database import Store
 
@@ -206,7 +207,7 @@ def claim(store: Store, trigger: Trigger) -> Trigger | None:
             if off:
                 move(store, trigger.id, state, rules.HELD, "triggers_off")
                 return None
-            if _behind_another(store, current) or _rest_undecided(store, current):
+            if _behind_another(store, current) or rest.undecided(store, current.id):
                 return None
             move(store, trigger.id, state, rules.SENDING, "due", wake_at=now())
         elif state != rules.SENDING or not lapsed(row["owner"], row["heartbeat"]):
@@ -231,29 +232,6 @@ def _behind_another(store: Store, trigger: Trigger) -> bool:
             trigger.import_id,
             to_text(trigger.send_at) if trigger.send_at else None,
             trigger.id,
-        )
-    )
-
-
-def rest_family(store: Store, trigger: Trigger) -> list[int]:
-    """The triggers that share out one list with this one: its task, those whose rest it is, and their other rests."""
-    rows = store.db.execute(
-        "WITH RECURSIVE up (id, rest_of) AS (SELECT id, rest_of FROM tasks WHERE id = :task UNION ALL"
-        " SELECT t.id, t.rest_of FROM tasks t JOIN up ON t.id = up.rest_of),"
-        " family (id) AS (SELECT id FROM up WHERE rest_of IS NULL UNION"
-        " SELECT t.id FROM family f JOIN tasks t ON t.rest_of = f.id AND t.import_id = :import)"
-        " SELECT g.id FROM family f JOIN triggers g ON g.task_id = f.id WHERE g.id <> :trigger ORDER BY g.id",
-        {"task": trigger.task, "import": trigger.import_id, "trigger": trigger.id},
-    ).fetchall()
-    return [row["id"] for row in rows]
-
-
-def _rest_undecided(store: Store, trigger: Trigger) -> bool:
-    """Whether another trigger of the same list is deciding whom it sends to: two at once could both take a person."""
-    marks = ", ".join(str(one) for one in rest_family(store, trigger))
-    return bool(
-        store.scalar(
-            f"SELECT EXISTS (SELECT 1 FROM triggers WHERE id IN ({marks}) AND state = 'sending' AND decided_at IS NULL)"
         )
     )
 

@@ -16,23 +16,17 @@ from xpimport.rules.rows import FILE_COLUMN, REJECTED_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from xpimport.importing.formats import FormatOptions, Reader
 
 _ADDED = frozenset({*REJECTED_COLUMNS, FILE_COLUMN})
-_LONGEST_HEADER = 1 << 20
 # A spreadsheet may have saved it with another delimiter, or with quotes around all titles.
 _FIRST_LINE = re.compile(r'"?\b{}"?([,;\t|])"?{}"?\1"?{}\b'.format(*REJECTED_COLUMNS).encode())
 
 
-def options_for(path: Path, options: FormatOptions) -> FormatOptions:
-    """How the list at `path` is read: a mended one in the report's own form, whatever the import's lists are in."""
-    try:
-        with path.open("rb") as file:
-            found = _FIRST_LINE.search(file.readline(_LONGEST_HEADER))
-    except (OSError, ValueError):
-        return options  # whoever opens it says what is wrong
+def options_for(head: bytes, options: FormatOptions) -> FormatOptions:
+    """How a list that begins with `head` is read: a mended one in the report's own form, whatever the import's are in."""
+    found = _FIRST_LINE.search(head.partition(b"\n")[0])
     if found is None:
         return options
     return replace(options, format="csv", sheet=None, delimiter=found[1].decode(), quote='"', encoding=None)

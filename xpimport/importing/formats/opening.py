@@ -20,4 +20,12 @@ def open_list(path: Path, options: FormatOptions, name: str) -> Reader:
         FileRefused: it cannot be read as a whole; see the format's own opener for the codes.
         Invalid: an option does not fit.
     """
-    return as_imported(open_csv(path, options_for(path, options), name))
+    return as_imported(open_csv(path, options_for(_first_line(path), options), name))
+
+
+def _first_line(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.readline(1 << 20)
+    except (OSError, ValueError):
+        return b""  # whoever opens it says what is wrong
