@@ -160,7 +160,7 @@ def test_a_tick_waits_for_a_server_until_the_time_of_its_run_is_over(lists, peer
     def tick(at):
         assert lists("tick", now=at).code == 0
         details = lists("task", "show", lists("task", "list", "--json").json()[0]["id"], "--json", now=at).json()
-        return details["status"], (details["error"] or {}).get("code"), details["progress"]
+        return details["status"], (details["error"] or {}).get("code"), details["waiting_because"]
 
     status_, _, progress = tick("2097-01-01T03:00:00Z")
     assert status_ == "waiting_for_file"

@@ -220,7 +220,7 @@ def test_a_tick_takes_a_file_that_is_the_same_over_as_many_looks_as_its_place_ne
     assert [one["status"] for one in ran] == ["waiting_for_file"] * whole + ["completed"] * (4 - whole)
     assert ran[-1]["rows"]["read"] == (0 if place.looks == 1 else 1)
     if whole:
-        assert ran[0]["progress"] == "waiting: The file is still being written to."
+        assert ran[0]["waiting_because"] == "The file is still being written to."
 
 
 @pytest.mark.parametrize("place", ["local", pytest.param("sftp", marks=pytest.mark.server("sshd"))], indirect=True)

@@ -219,11 +219,12 @@ def check(ctx: typer.Context, name: Name, json: Json = False) -> None:
         screen.json_out([asdict(one) for one in looked])
         return
     for one in looked:
+        taken_rows = screen.counted(one.read - sum(one.rejected.values()), "row")
         screen.pairs(
             [
                 ("File", f"{one.name}, {one.bytes:,} bytes"),
                 ("Rows", one.read),
-                ("Would be taken", one.read - sum(one.rejected.values())),
+                ("Would be taken", f"{taken_rows} of {screen.counted(one.people, 'person', 'people')}"),
                 ("Would be rejected", sum(one.rejected.values())),
                 ("Ignored columns", ", ".join(one.ignored)),
             ]

@@ -138,6 +138,8 @@ def plan(
             "campaign": one.campaign,
             "task": one.task,
             "note": one.note,
+            "expected_seconds": None if one.expected_seconds is None else round(one.expected_seconds),
+            "late": one.late,
         }
         for one in coming
     ]

@@ -16,6 +16,7 @@ from xpimport.flow.running import run_now as run_import
 from xpimport.flow.ticking import Ticked, send_due
 from xpimport.reporting.history import task_details
 from xpimport.rules import trigger as rules
+from xpimport.rules.forecast import Forecast
 from xpimport.sending import triggers
 from xpimport.sending.send import Sent
 from xpimport.store.database import Store
@@ -27,17 +28,21 @@ def run_now(
     name: Annotated[str, typer.Argument(metavar="IMPORT", help="The import.")],
     source: Annotated[str | None, typer.Option("--source", help="Another file, for this run only; - is stdin.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Send even if the same list was sent before.")] = False,
+    rest_of: Annotated[
+        int | None,
+        typer.Option("--rest-of", metavar="TASK", help="Send only to people whom that task did not send to."),
+    ] = None,
     strict_exit: Annotated[bool, typer.Option("--strict-exit", help="Exit 3 when rows or messages failed.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the task as JSON.")] = False,
 ) -> None:
     """Run an import now, and send at once where its send time is blank."""
     with store_of(ctx) as store:
         with screen.progress() as bars:
-            steps = Progress(bars.reading, bars.merging, bars.sending)
-            task = run_import(store, name, source=source, again=again, progress=steps)
+            zone = imports.get(store, name).timezone
+            steps = Progress(bars.reading, bars.merging, bars.sending, lambda found: _tell_forecast(found, zone))
+            task = run_import(store, name, source=source, again=again, progress=steps, rest_of=rest_of)
             sent = send_at_once(store, task, steps)
         details = task_details(store, task)
-        zone = imports.get(store, name).timezone
     if details["status"] == "failed":
         if json:
             screen.json_out(details)
@@ -55,6 +60,21 @@ def run_now(
     delivery = details["delivery"] or {"failed": 0}
     if strict_exit and (details["rows"]["rejected"] or delivery["failed"]):
         raise typer.Exit(3)
+
+
+def _tell_forecast(found: Forecast, zone: str) -> None:
+    """Before the long part of a run with a send time: whether it is expected to be through by then."""
+    if found.send_at is None or found.seconds is None or (found.seconds < 1 and not found.late):
+        return
+    when = screen.moment(found.completes, zone)
+    sends = screen.moment(found.send_at, zone)
+    if found.late:
+        screen.say(
+            f"Warning: expected to take {screen.lasting(found.seconds)}, until {when}; its send time, {sends}, would be "
+            "missed, and then nothing is sent."
+        )
+    else:
+        screen.say(f"Expected to take {screen.lasting(found.seconds)}, until {when}; it sends at {sends}.")
 
 
 def send_at_once(store: Store, task: int, steps: Progress) -> Sent | None:
@@ -75,10 +95,9 @@ def _next_step(details: "dict[str, object]", zone: str, *, quiet: bool) -> None:
         if trigger["state"] == rules.SCHEDULED:
             screen.say(f"Stop it: xpimport stop-trigger {task}")
         elif trigger["state"] == rules.HELD:
-            again = f", or run again with --again: xpimport run-now {details['import']} --again"
-            screen.say(
-                f"Send it all the same: xpimport release-trigger {task}{again if trigger['reason'] == 'same_content' else ''}"
-            )
+            same = trigger["reason"] in {"same_content", "same_people"}
+            again = f", or run again with --again: xpimport run-now {details['import']} --again" if same else ""
+            screen.say(f"Send it all the same: xpimport release-trigger {task}{again}")
         elif trigger["state"] in rules.RELEASABLE and trigger["reason"] not in rules.FINAL_IGNORED:
             screen.say(f"Send it all the same: xpimport release-trigger {task}")
         elif trigger["state"] == rules.SENT:

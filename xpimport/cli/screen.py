@@ -7,14 +7,16 @@ it, and control and bidi characters are made visible.
 import csv
 import json
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from xpimport.clock import now
 from xpimport.rules.durations import format_duration
+from xpimport.rules.forecast import Pace
 
 _UNSEEN = dict.fromkeys((*range(32), 127, *range(128, 160), *range(8234, 8239), *range(8294, 8298)), "�")
 _UNSEEN.update({9: " ", 10: " ", 13: " ", 0x200B: "\ufffd", 0x200E: "\ufffd", 0x200F: "\ufffd", 0x61C: "\ufffd"})
@@ -49,6 +51,16 @@ def number(count: int) -> str:
 def counted(count: int, one: str, many: str | None = None) -> str:
     """A count with its noun: 1 row, 2 rows."""
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def lasting(length: float) -> str:
+    """Seconds in words, a second at the least: 40 min."""
+    return format_duration(timedelta(seconds=max(1, round(length))))
+
+
+def percent(share: float) -> str:
+    """A share (0 to 1) in whole percent, cut off: 100 % only when it is all."""
+    return f"{int(share * 100 + 1e-9)} %"
 
 
 def moment(instant: datetime | str | None, zone: str | None = None, *, distance: bool = False) -> str:
@@ -108,14 +120,15 @@ def table(rows: Sequence[Sequence[object]], titles: Sequence[str], title: str | 
 
     made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
     for place, name in enumerate(titles):
-        numeric = bool(rows) and all(isinstance(row[place], int) for row in rows)
+        cells = [row[place] for row in rows if row[place] is not None and row[place] != ""]
+        numeric = bool(cells) and all(isinstance(cell, int) for cell in cells)
         made.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        cells = [
+        shown = [
             number(cell) if isinstance(cell, int) and not isinstance(cell, bool) else visible(_word(cell))
             for cell in row
         ]
-        made.add_row(*(Text(cell) for cell in cells))
+        made.add_row(*(Text(cell) for cell in shown))
     _print(made)
 
 
@@ -155,25 +168,35 @@ class Bars:
         """Take rich's progress, or None to stay silent."""
         self._shown = shown
         self._tasks: dict[str, Any] = {}
+        self._paces: dict[str, Pace] = {}
 
-    def _move(self, name: str, done: int, total: int, note: str) -> None:
+    def _move(self, name: str, done: int, total: int, count: int, unit: str) -> None:
         if self._shown is None or total <= 0:
             return
         if name not in self._tasks:
-            self._tasks[name] = self._shown.add_task(name, total=total, note="")
-        self._shown.update(self._tasks[name], completed=done, total=total, note=note)
+            self._tasks[name] = self._shown.add_task(name, total=total, note="", rate="")
+            self._paces[name] = Pace()
+        self._paces[name].note(time.monotonic(), count)
+        rate = self._paces[name].rate
+        self._shown.update(
+            self._tasks[name],
+            completed=done,
+            total=total,
+            note=f"{count:,} {unit}",
+            rate="" if rate is None else f"{rate:,.0f} {unit}/s",
+        )
 
     def reading(self, rows: int, done: int, total: int) -> None:
         """Rows read, bytes read, bytes in all."""
-        self._move("Reading", done, total, f"{rows:,} rows")
+        self._move("Reading", done, total, rows, "rows")
 
     def merging(self, done: int, total: int) -> None:
         """People merged, people in all."""
-        self._move("Importing", done, total, f"{done:,} people")
+        self._move("Importing", done, total, done, "people")
 
     def sending(self, done: int, total: int) -> None:
         """People done, people in all."""
-        self._move("Sending", done, total, f"{done:,} of {total:,}")
+        self._move("Sending", done, total, done, "people")
 
 
 @contextmanager
@@ -187,8 +210,10 @@ def progress() -> Iterator[Bars]:
 
     columns = (
         TextColumn("{task.description:<9}"),
-        BarColumn(),
-        TextColumn("{task.fields[note]}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[note]}", justify="right"),
+        TextColumn("{task.fields[rate]}", justify="right"),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
     )
     with Progress(*columns, console=Console(stderr=True)) as shown:

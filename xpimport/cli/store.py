@@ -67,7 +67,7 @@ def settings_set(
     """Change a setting."""
     with store_of(ctx) as store:
         kept = settings.put(store, name, value)
-    screen.say(f"{name} is now {kept or 'empty'}.")
+    screen.say(f"Sending is {kept}." if name == "triggers" else f"{name} is now {kept or 'empty'}.")
     if name == "triggers" and kept == "off":
         screen.say("Triggers that come due are held; none fires by itself when the switch goes on again.")
     if kept.startswith("env:"):

@@ -131,10 +131,12 @@ def summary(details: dict[str, Any], zone: str) -> None:
         [
             ("Task", f"{details['id']}, {details['type'].replace('_', ' ')} of {details['import']}"),
             ("Status", details["status"] + (f", attempt {details['attempt']}" if details["attempt"] > 1 else "")),
+            ("Rest of", f"task {details['rest_of']}" if details["rest_of"] else None),
             ("Scheduled for", screen.moment(details["scheduled_for"], zone)),
             ("Started", screen.moment(started, zone)),
             ("Finished", screen.moment(finished, zone)),
-            ("Progress", details.get("progress")),
+            ("Progress", _progress(details, zone)),
+            ("Waiting", details.get("waiting_because")),
             ("File", files),
             ("Report", details.get("output")),
             ("Error", f"{error['code']}: {error['message']}" if error else None),
@@ -155,12 +157,34 @@ def summary(details: dict[str, Any], zone: str) -> None:
     if rows["kept_unsubscribed"]:
         people = screen.counted(rows["kept_unsubscribed"], "person", "people")
         screen.out(f"{people} marked as subscribed had opted out, or their address had; they were left so.")
+    if details.get("same_people") is not None:
+        last = details["same_people_task"]
+        screen.out(f"{screen.percent(details['same_people'])} of these people were in the last run (task {last}) too.")
     if details["rejections"]:
         screen.table([[one["reason"], one["count"]] for one in details["rejections"]], ["rejected because", "rows"])
     if delivery is not None:
         _deliveries(delivery)
     if details["trigger"]:
         screen.out(trigger_line(details["trigger"], zone))
+
+
+def _progress(details: dict[str, Any], zone: str) -> str | None:
+    """How far a run is, in a line; of one that was interrupted, how far it came."""
+    progress, expected = details.get("progress"), details.get("expected_at")
+    if progress is None:
+        return None
+    done, total, unit = progress["done"], progress["total"], progress["unit"]
+    text = f"{progress['stage']}, {screen.number(done)} {unit}"
+    if done < total:
+        about = "about " if progress["stage"] == "reading" else ""
+        text += f" of {about}{screen.number(total)} ({screen.percent(done / total)})"
+    if details["status"] != "running":
+        return text
+    if progress["rate"] is not None:
+        text += f", {screen.number(round(progress['rate']))} {unit}/s"
+    if progress["seconds_left"]:
+        text += f", {screen.lasting(progress['seconds_left'])} left of {progress['stage']}"
+    return text + (f"; expected to complete {screen.moment(expected, zone, distance=True)}" if expected else "")
 
 
 def _deliveries(delivery: dict[str, Any]) -> None:
@@ -199,5 +223,8 @@ def _offers(details: dict[str, Any]) -> None:
             screen.say(f"Send it all the same: xpimport release-trigger {task}")
     if details.get("rejections"):
         screen.say(f"Rejected rows: xpimport report {task} --rejected > rejected.csv")
+        if trigger:
+            rest = f"xpimport run-now {details['import']} --source rejected.csv --rest-of {task}"
+            screen.say(f"Mended, send to the rest: {rest}")
     if delivery and delivery["excluded"] + delivery["failed"] + delivery["uncertain"]:
         screen.say(f"Excluded users report: xpimport report {task} --excluded > excluded.csv")

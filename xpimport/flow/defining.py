@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +17,22 @@ from xpimport.flow.running import kinds_of, targets_of
 from xpimport.importing import sources, staging
 from xpimport.importing.formats.opening import check_options
 from xpimport.importing.sources import SourceFile, choosing
+from xpimport.reporting.forecast import scheduled_forecast
 from xpimport.rules.definition import check_mapping, consent_message, consent_missing
+from xpimport.rules.durations import format_duration
 from xpimport.rules.guess import CELLS as GUESSED_FROM
 from xpimport.rules.guess import attribute_name, guess_types
 from xpimport.rules.locations import STDIN, parse_location
+from xpimport.rules.schedule import next_after, occurrences, parse_schedule, parse_send_time, parse_zone
 from xpimport.sending import ledger
 from xpimport.sending.channels import Outcome, Outgoing, open_channel
 from xpimport.sending.mime import MessageSkeleton
 from xpimport.sending.render import Rendered, compile_templates
 from xpimport.sending.send import DEFAULT_SENDER, channel_directory
 from xpimport.store.database import Store
+
+LOOKED_AHEAD = 30
+"""How many of the coming runs are held against their send times when an import is kept."""
 
 
 def keep_campaign(store: Store, campaign: Campaign) -> Campaign:
@@ -82,7 +90,36 @@ def keep_import(store: Store, draft: Import) -> Kept:
         if not campaign.live:
             warnings.append(f"The campaign is paused. Resume it with: xpimport campaign resume {campaign.name}")
     kept = imports.change(store, draft) if draft.id else imports.add(store, draft)
-    return Kept(kept, warnings)
+    return Kept(kept, [*warnings, *_too_little_time(store, kept)])
+
+
+def _too_little_time(store: Store, kept: Import) -> list[str]:
+    """Which of the coming runs is expected to miss its send time, in a sentence; nothing when none is."""
+    if kept.schedule is None or kept.send_at is None:
+        return []
+    zone = parse_zone(kept.timezone)
+    size = _size_now(store, kept)
+    for at in islice(occurrences(parse_schedule(kept.schedule), zone, now()), LOOKED_AHEAD):
+        send_at = next_after(parse_send_time(kept.send_at), zone, at)
+        expected = scheduled_forecast(store, kept.id, kept.definition, at, send_at, size)
+        if expected.late:
+            there = format_duration(send_at - at)
+            needed = format_duration(timedelta(seconds=round((expected.completes - at).total_seconds())))
+            when = f"{at.astimezone(zone):%a %Y-%m-%d %H:%M}"
+            late = f"The run of {when} has {there} until its send and is expected to need {needed}, so nothing would be sent."
+            return [f"{late} Let it run earlier or send later."]
+    return []
+
+
+def _size_now(store: Store, kept: Import) -> int | None:
+    """Bytes of the list that lies there now; None where there is none, or where asking means going over a network."""
+    if parse_location(kept.definition.source).scheme != "file":
+        return None
+    try:
+        with finding.opened(store, kept.definition, kept.timezone, now()) as source:
+            return sum(file.bytes or 0 for file in choosing.choose(source, kept.definition, now()))
+    except FileRefused:
+        return None
 
 
 def _files(store: Store, found: Import, folder: Path) -> list[SourceFile]:
@@ -138,6 +175,7 @@ class Checked:
     untaken: list[Untaken]
     first_rows: list[list[str]]
     read: int
+    people: int
     rejected: dict[str, int]
 
 
@@ -175,6 +213,7 @@ def _checked(store: Store, found: Import, file: SourceFile, folder: Path) -> Che
         ],
         first_rows=rows[:3],
         read=staged.read,
+        people=sum(part.people for part in staged.parts),
         rejected=_reasons(staged),
     )
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from xpimport.clock import now
 from xpimport.defining import settings
 from xpimport.errors import FileRefused, Unreachable, XpimportError
+from xpimport.flow.heart import Heart
 from xpimport.importing import tasks
 from xpimport.importing.sources import Listed, Source, SourceFile, choosing, open_source
 from xpimport.importing.sources.local import copy_stdin
@@ -142,15 +143,12 @@ def bring(
 
 
 def _beat(store: Store, run: Run, fetching: Callable[[int, int], None]) -> Callable[[int, int], None]:
-    """A sign of life in the task, at most every five seconds, while a long file comes over the network."""
-    last = time.monotonic()
+    """A sign of life in the task while a long file comes over the network."""
+    heart = Heart(store, run.task)
 
     def beat(done: int, total: int) -> None:
-        nonlocal last
         fetching(done, total)
-        if time.monotonic() - last > 5:
-            tasks.note_progress(store, run.task, f"fetching: {done * 100 // max(total, 1)} % of {total} bytes")
-            last = time.monotonic()
+        heart("fetching", done, total, "bytes")
 
     return beat
 

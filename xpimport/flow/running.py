@@ -1,7 +1,6 @@
 """One import run, from a file to an armed trigger."""
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,15 +11,22 @@ from xpimport.defining import attributes, imports, settings
 from xpimport.defining.imports import Import
 from xpimport.errors import Cancelled, Failed, FileRefused, Invalid, Refused, Unreachable
 from xpimport.flow import files as finding
+from xpimport.flow.heart import Heart
 from xpimport.importing import merge, settling, sources, staging, tasks
 from xpimport.importing.guards import check_guards
 from xpimport.importing.sources import SourceFile
 from xpimport.importing.tasks import Run
+from xpimport.reporting.forecast import forecast
 from xpimport.rules.definition import Definition, consent_message, consent_missing
+from xpimport.rules.forecast import Forecast
 from xpimport.rules.locations import parse_location
 from xpimport.rules.schedule import next_after, parse_send_time, parse_zone
 from xpimport.sending import triggers
 from xpimport.store.database import Store
+
+
+def _nobody(*_: object) -> None:
+    return
 
 
 @dataclass(frozen=True)
@@ -30,10 +36,7 @@ class Progress:
     reading: Callable[[int, int, int], None]
     merging: Callable[[int, int], None]
     sending: Callable[[int, int], None]
-
-
-def _nobody(*_: int) -> None:
-    return
+    expecting: Callable[[Forecast], None] = _nobody
 
 
 SILENT = Progress(_nobody, _nobody, _nobody)
@@ -58,8 +61,11 @@ def begin(
     scheduled_for: datetime | None = None,
     source: str | None = None,
     again: bool = False,
+    rest_of: int | None = None,
 ) -> int:
     """Make the task and its waiting trigger; inside the caller's transaction.
+
+    With `rest_of` it sends only to people whom that task, and other rests of it, have not sent to.
 
     Raises:
         Refused: another task of the import runs.
@@ -68,7 +74,11 @@ def begin(
     definition = found.definition
     if source is not None:
         definition = _other_source(definition, source)
-    task = tasks.create(store, found.id, definition, kinds_of(store), scheduled_for=scheduled_for, again=again)
+    if source is not None and rest_of is not None:
+        # A list that somebody mended by hand comes without what its supplier puts beside it.
+        definition = replace(definition, marker=None, count_file=None, max_age=None)
+    kinds = kinds_of(store)
+    task = tasks.create(store, found.id, definition, kinds, scheduled_for=scheduled_for, again=again, rest_of=rest_of)
     if found.campaign_id is not None:
         send_at = send_instant(found, scheduled_for or now())
         triggers.create(store, task, found.id, found.campaign_id, definition, send_at)
@@ -83,21 +93,26 @@ def _other_source(definition: Definition, source: str) -> Definition:
     return sources.check(replace(definition, source=source, after="leave"))
 
 
-def run_now(store: Store, name: str, *, source: str | None, again: bool, progress: Progress) -> int:
+def run_now(
+    store: Store, name: str, *, source: str | None, again: bool, progress: Progress, rest_of: int | None = None
+) -> int:
     """Run an import at this moment; returns its task, which may have failed.
 
     Raises:
-        NotFound: no such import.
+        NotFound: no such import, or no task `rest_of`.
+        Invalid: the task `rest_of` is no run of this import.
         Refused: another task of it runs, or as many imports run as are allowed at once.
     """
     found = imports.get(store, name)
+    if rest_of is not None:
+        tasks.check_rest(store, found.id, found.name, rest_of)
     with store.writing():
         limit = int(settings.get(store, "imports.at_once"))
         if tasks.running(store) >= limit:
             raise Refused(
                 f"{limit} imports run already. Wait for one to end, or: xpimport settings set imports.at_once {limit + 1}"
             )
-        task = begin(store, found, source=source, again=again)
+        task = begin(store, found, source=source, again=again, rest_of=rest_of)
     execute(store, tasks.load(store, task), progress, patient=False)
     return task
 
@@ -139,43 +154,47 @@ def fail(store: Store, run: Run, code: str, message: str) -> None:
 
 
 def _import(store: Store, run: Run, files: list[SourceFile], progress: Progress) -> None:
+    began = now()
+    _tell_forecast(store, run, files, began, progress)
     hashes = staging.fingerprint(files)
     if run.stage == "merging" and "+".join(hashes) != run.content_hash:
         raise FileRefused("The file is not the one that this task began with. Run it anew.", code="source_changed")
-    tasks.note_files(store, run, files, hashes)
+    tasks.note_files(store, run, files, hashes, began)
     place = store.folder("staging") / f"task-{run.task}.{os.getpid()}"
-    beat = _Heart(store, run.task)
+    beat = Heart(store, run.task)
 
     def reading(rows: int, done: int, total: int) -> None:
         progress.reading(rows, done, total)
-        beat(f"reading: {rows} rows, {done * 100 // max(total, 1)} %")
+        beat.reading(rows, done, total)
+
+    def merging(done: int, total: int) -> None:
+        progress.merging(done, total)
+        beat.merging(done, total)
 
     _check_consent(run, files)
     staged = staging.stage(place, files, run.definition, run.kinds, reading)
+    beat("settling", staged.read, staged.read, "rows")
     settling.attach(store, staged.parts)
     try:
         settled = settling.settle(store, run, staged)
         if run.stage != "merging":
             finding.check_counts(files, staged.read)
-            guard = check_guards(store, run.import_id, run.definition, staged.read, settled.rejected)
+            rest = run.rest_of is not None
+            guard = check_guards(store, run.import_id, run.definition, staged.read, settled.rejected, rest=rest)
             settling.restore_cells(store, run, staged, files)
             _note_staged(store, run, staged, settled, guard)
-        merge.merge(store, run, staged, place, progress.merging)
+        merge.merge(store, run, staged, place, merging)
     finally:
         settling.detach(store, staged.parts)
     _complete(store, run, "+".join(hashes))
 
 
-class _Heart:
-    """Writes a sign of life into the task, at most every five seconds."""
-
-    def __init__(self, store: Store, task: int) -> None:
-        self._store, self._task, self._last = store, task, time.monotonic()
-
-    def __call__(self, text: str) -> None:
-        if time.monotonic() - self._last > 5:
-            tasks.note_progress(self._store, self._task, text)
-            self._last = time.monotonic()
+def _tell_forecast(store: Store, run: Run, files: list[SourceFile], began: datetime, progress: Progress) -> None:
+    """Before the long part: whether it is expected to end before the send instant."""
+    trigger = triggers.of_task(store, run.task)
+    if trigger is not None and trigger.send_at is not None:
+        size = sum(file.bytes for file in files)
+        progress.expecting(forecast(store, run.import_id, began, trigger.send_at, size))
 
 
 def _check_consent(run: Run, files: list[SourceFile]) -> None:
@@ -226,13 +245,15 @@ def _note_staged(store: Store, run: Run, staged: staging.Staged, settled: settli
 
 def _complete(store: Store, run: Run, content_hash: str) -> None:
     """The task completes and its trigger is armed, or neither."""
+    share, limit = tasks.same_people(store, run), run.definition.same_people
     with store.writing():
         at = now()
         same = None
-        if not run.again and run.definition.same_content == "hold":
+        if not run.again and run.rest_of is None and run.definition.same_content == "hold":
             same = tasks.sent_before(store, run, content_hash)
         guard = store.scalar("SELECT guard FROM tasks WHERE id = ?", run.task)
-        audience = tasks.complete(store, run.task, at)
+        audience = tasks.complete(store, run.task, at, share)
+        alike = share is not None and limit is not None and share >= limit
         triggers.arm(
             store,
             run.task,
@@ -240,4 +261,5 @@ def _complete(store: Store, run: Run, content_hash: str) -> None:
             audience=audience,
             guard=guard is not None,
             same_content=same is not None,
+            same_people=alike and not run.again,
         )

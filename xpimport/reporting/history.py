@@ -4,9 +4,12 @@ The maps here are the JSON of `task show` and `task list` (DESIGN, section 7): a
 """
 
 import json
+from datetime import timedelta
 from typing import Any
 
+from xpimport.clock import from_text, to_text
 from xpimport.errors import NotFound, Refused
+from xpimport.reporting.forecast import forecast
 from xpimport.rules.rows import file_of, line_of
 from xpimport.store.claims import lapsed
 from xpimport.store.database import Store
@@ -47,8 +50,13 @@ def task_details(store: Store, task: int) -> Details:
     details["engagement"] = _engagement(row)
     details["ignored_columns"] = json.loads(row["ignored_columns"])
     details["guard"] = row["guard"]
-    details["progress"] = row["progress"]
+    details["same_people"] = row["same_people"]
+    details["same_people_task"] = _last_before(store, row) if row["same_people"] is not None else None
+    details["progress"] = _progress(row)
+    waiting = row["status"] == "waiting_for_file" and row["progress"]
+    details["waiting_because"] = row["progress"].removeprefix("waiting: ") if waiting else None
     details["notes"] = json.loads(row["notes"])
+    details["expected_at"] = _expected_at(store, row)
     details["moves"] = _moves(store, row["trigger_id"])
     details["problem"] = row["problem"]
     return details
@@ -59,6 +67,48 @@ def _rejections(store: Store, task: int) -> list[Details]:
         "SELECT reason, count(*) AS n FROM rejections WHERE task_id = ? GROUP BY reason ORDER BY n DESC, reason", task
     )
     return [{"reason": row["reason"], "count": row["n"]} for row in rows]
+
+
+def _note(row: Any) -> Details | None:
+    # An earlier version noted a sentence.
+    if row["status"] != "running" or not (row["progress"] or "").startswith("{"):
+        return None
+    note: Details = json.loads(row["progress"])
+    return note
+
+
+def _progress(row: Any) -> Details | None:
+    """How far a run is; None when it does not run, or has nothing to tell yet. While reading, `total` is a reckoning."""
+    note = _note(row)
+    return note and {key: note[key] for key in ("stage", "done", "total", "unit", "rate", "seconds_left")}
+
+
+def _expected_at(store: Store, row: Any) -> str | None:
+    """When a run that is being worked on is expected to complete; None when that is not known."""
+    note = _note(row)
+    if note is None or status_of(row) != "running":
+        return None
+    if note["stage"] == "fetching":
+        return None
+    if note["stage"] == "merging":
+        left = note["seconds_left"]
+        return None if left is None else seconds(to_text(from_text(note["at"]) + timedelta(seconds=left)))
+    size = sum(file["bytes"] for file in json.loads(row["files"]))
+    expected = forecast(store, row["import_id"], from_text(row["work_began_at"]), None, size)
+    return None if expected.seconds is None else seconds(to_text(expected.completes))
+
+
+def _last_before(store: Store, row: Any) -> int | None:
+    """The run that `same_people` compares with: the last that had completed when this one did."""
+    found = store.scalar(
+        "SELECT max(id) FROM tasks WHERE import_id = ? AND id <> ? AND type = 'profile_import' AND status = 'completed'"
+        " AND rest_of IS NULL AND (id < ? OR finished_at < ?)",
+        row["import_id"],
+        row["id"],
+        row["id"],
+        row["finished_at"],
+    )
+    return None if found is None else int(found)
 
 
 def status_of(row: Any) -> str:
@@ -96,6 +146,7 @@ def _common(row: Any) -> Details:
         "import": row["import_name"],
         "status": status_of(row),
         "attempt": row["attempt"],
+        "rest_of": row["rest_of"],
         "scheduled_for": seconds(row["scheduled_for"]),
         "started_at": seconds(row["started_at"]),
         "finished_at": seconds(row["finished_at"]),

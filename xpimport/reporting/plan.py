@@ -5,16 +5,26 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from xpimport.clock import from_text
+from xpimport.reporting.forecast import scheduled_forecast
+from xpimport.rules.definition import Definition
+from xpimport.rules.durations import format_duration
+from xpimport.rules.forecast import Forecast
 from xpimport.rules.schedule import clock_changes, next_after, occurrences, parse_schedule, parse_send_time, parse_zone
 from xpimport.store.database import Store
 
 PER_IMPORT = 200
 """Lines of one import at the most; a list of every minute helps nobody."""
 
+WORTH_SAYING = 60
+"""Seconds from which on it is told how long an import takes that is in time."""
+
 
 @dataclass(frozen=True)
 class Planned:
-    """One coming event; `at` in UTC, `zone` where its rule lives."""
+    """One coming event; `at` in UTC, `zone` where its rule lives.
+
+    Of an import: how many seconds it is expected to take, and whether it would miss its send; None where not known.
+    """
 
     at: datetime
     zone: str
@@ -23,6 +33,8 @@ class Planned:
     campaign: str | None
     task: int | None
     note: str
+    expected_seconds: float | None = None
+    late: bool | None = None
 
 
 def plan(store: Store, start: datetime, days: int) -> list[Planned]:
@@ -36,19 +48,33 @@ def plan(store: Store, start: datetime, days: int) -> list[Planned]:
     ):
         zones.add(row["timezone"])
         zone = parse_zone(row["timezone"])
+        definition = Definition.from_json(row["options"])
         coming = occurrences(parse_schedule(row["schedule"]), zone, start)
         for number, at in enumerate(takewhile(lambda at: at <= end, coming)):
             if number >= PER_IMPORT:
                 break
-            found.append(Planned(at, row["timezone"], "import", row["name"], row["campaign"], None, ""))
+            send = next_after(parse_send_time(row["send_at"]), zone, at) if row["send_at"] else None
+            expected = scheduled_forecast(store, row["id"], definition, at, send)
+            found.append(
+                Planned(
+                    at,
+                    row["timezone"],
+                    "import",
+                    row["name"],
+                    row["campaign"],
+                    None,
+                    _note(expected),
+                    expected.seconds,
+                    expected.late,
+                )
+            )
             if row["campaign"] is None:
                 continue
-            if row["send_at"] is None:
+            if send is None:
                 found.append(
                     Planned(at, row["timezone"], "send", row["name"], row["campaign"], None, "as soon as it completes")
                 )
             else:
-                send = next_after(parse_send_time(row["send_at"]), zone, at)
                 found.append(Planned(send, row["timezone"], "send", row["name"], row["campaign"], None, ""))
     found += _armed(store, end)
     for name in sorted(zones):
@@ -56,6 +82,16 @@ def plan(store: Store, start: datetime, days: int) -> list[Planned]:
             note = f"{change.before} becomes {change.after}"
             found.append(Planned(change.at, name, "clock change", "", None, None, note))
     return sorted(found, key=lambda one: (one.at, one.what != "import"))
+
+
+def _note(expected: Forecast) -> str:
+    """What there is to say of how long an import takes; a few seconds are nothing to say."""
+    parts = []
+    if expected.seconds is not None and (expected.seconds >= WORTH_SAYING or expected.late):
+        parts.append(f"expected to take {format_duration(timedelta(seconds=max(1, round(expected.seconds))))}")
+    if expected.late:
+        parts.append("would miss its send time")
+    return "; ".join(parts)
 
 
 def _armed(store: Store, end: datetime) -> list[Planned]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from xpimport.clock import now, to_text
 from xpimport.reporting.history import seconds, where_of
-from xpimport.rules.rows import line_of
+from xpimport.rules.formulas import guarded
+from xpimport.rules.rows import FILE_COLUMN, REJECTED_COLUMNS, file_of, line_of
 from xpimport.store.database import Store
 
 EXCLUDED_COLUMNS = (
@@ -18,8 +19,6 @@ EXCLUDED_COLUMNS = (
 )  # fmt: skip
 OUTCOMES = {"excluded": ("excluded", "failed", "uncertain"), "failed": ("failed",), "uncertain": ("uncertain",)}
 """What `--excluded`, `--failed` and `--uncertain` list."""
-
-REJECTED_COLUMNS = ("xpimport_line", "xpimport_column", "xpimport_reason")
 
 
 def people(store: Store, task: int, which: str) -> Iterator[dict[str, Any]]:
@@ -52,8 +51,11 @@ def people(store: Store, task: int, which: str) -> Iterator[dict[str, Any]]:
 
 def rejected(store: Store, task: int) -> tuple[list[str], Iterator[dict[str, Any]]]:
     """The columns and lines of the rejected rows: as they were in the file, plus where and why."""
-    header = json.loads(store.scalar("SELECT header FROM tasks WHERE id = ?", task) or "[]")
+    task_row = store.one("SELECT header, files FROM tasks WHERE id = ?", task)
+    header = json.loads(task_row["header"] or "[]")
+    names = [file["name"] for file in json.loads(task_row["files"])]
     columns = [title or f"column_{number}" for number, title in enumerate(header, 1)]
+    added = [*REJECTED_COLUMNS, FILE_COLUMN] if len(names) > 1 else [*REJECTED_COLUMNS]
     rows = store.db.execute(
         'SELECT row, "column", reason, cells FROM rejections WHERE task_id = ? ORDER BY row', (task,)
     )
@@ -65,24 +67,15 @@ def rejected(store: Store, task: int) -> tuple[list[str], Iterator[dict[str, Any
             if columns and len(cells) > len(columns):
                 cells = [*cells[: len(columns) - 1], ",".join(map(str, cells[len(columns) - 1 :]))]
             values = dict(zip(columns, cells, strict=False))
-            where = (line_of(row["row"]), row["column"], row["reason"])
-            yield values | dict(zip(REJECTED_COLUMNS, where, strict=True))
+            where = (line_of(row["row"]), row["column"], row["reason"], names[file_of(row["row"])])
+            yield values | dict(zip(added, where, strict=False))
 
-    return [*columns, *REJECTED_COLUMNS], lines()
+    return [*columns, *added], lines()
 
 
 def inert(cell: object) -> object:
-    """A cell that no spreadsheet runs as a formula (OWASP, CSV injection); what is no text stays as it is.
-
-    The check looks past leading white space and at each line, as spreadsheets do.
-    """
-    if not isinstance(cell, str) or not cell:
-        return cell
-    for line in cell.splitlines() or [cell]:
-        bare = line.lstrip(" \u00a0\ufeff\u200b")
-        if bare[:1] in {"=", "+", "-", "@", "\t", "\r"}:
-            return "'" + cell
-    return "'" + cell if cell[0] in "\t\r\n" else cell
+    """A cell that no spreadsheet runs as a formula; what is no text stays as it is."""
+    return guarded(cell) if isinstance(cell, str) else cell
 
 
 def write_csv(columns: Sequence[str], lines: Iterator[dict[str, Any]], out: io.TextIOBase) -> int:

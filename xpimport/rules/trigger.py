@@ -9,7 +9,7 @@ IGNORED, MISSED, HELD, STOPPED, FAILED = "ignored", "missed", "held", "stopped",
 MOVES: dict[tuple[str, str], frozenset[str]] = {
     (WAITING, SCHEDULED): frozenset({"imported"}),
     (WAITING, IGNORED): frozenset({"import_too_late", "import_failed", "empty_audience"}),
-    (WAITING, HELD): frozenset({"guard", "same_content"}),
+    (WAITING, HELD): frozenset({"guard", "same_content", "same_people"}),
     (WAITING, STOPPED): frozenset({"stopped"}),
     (SCHEDULED, SENDING): frozenset({"due"}),
     (SCHEDULED, MISSED): frozenset({"no_tick"}),
@@ -34,6 +34,7 @@ REASONS = {
     "empty_audience": "the list brought nobody in",
     "guard": "a guard found the list unusual",
     "same_content": "the same list was already sent, or is about to be",
+    "same_people": "nearly the same people were in the last run",
     "no_tick": "no tick ran within the grace after the send time",
     "triggers_off": "sending is switched off in this store",
     "auth_failed": "the sending server refused the user or password",
@@ -72,7 +73,13 @@ class Arming:
 
 
 def when_completed(
-    *, completed_at: datetime, send_at: datetime | None, audience: int, guard: bool, same_content: bool
+    *,
+    completed_at: datetime,
+    send_at: datetime | None,
+    audience: int,
+    guard: bool,
+    same_content: bool,
+    same_people: bool = False,
 ) -> Arming:
     """Decide a waiting trigger at the moment (UTC) at which its import completes (DESIGN 2.4, 2.5, section 3).
 
@@ -86,6 +93,8 @@ def when_completed(
         return Arming(HELD, "guard", send_at)
     if same_content:
         return Arming(HELD, "same_content", send_at)
+    if same_people:
+        return Arming(HELD, "same_people", send_at)
     return Arming(SCHEDULED, "imported", send_at or completed_at)
 
 

@@ -5,9 +5,11 @@ the last of them nothing has been sent, so an interrupted decision is thrown awa
 """
 
 import time
+from collections.abc import Sequence
 
 from xpimport.clock import now, to_text
 from xpimport.rules.definition import ADDRESS, SUBSCRIPTION
+from xpimport.sending import rest
 from xpimport.sending.triggers import Trigger
 from xpimport.store.claims import heartbeat
 from xpimport.store.database import Store
@@ -20,7 +22,7 @@ REASONS = {
     "suppressed": "the address is on the suppression list",
     "unsubscribed": "the person or the address has opted out",
     "subscription_unset": "nobody has said whether the person agreed",
-    "same_send": "another trigger of the same import and moment sends to this person",
+    "same_send": "another trigger of the same import and moment, or of the same list, sends to this person",
     "duplicate_address": "another profile of this send has the same address",
 }
 """In the order in which they are looked at (DESIGN, section 4)."""
@@ -37,8 +39,11 @@ def decide(store: Store, trigger: Trigger) -> None:
         "CREATE TEMP TABLE decision (n INTEGER PRIMARY KEY, profile INTEGER NOT NULL, row INTEGER NOT NULL, address TEXT,"
         " reason TEXT)"
     )
-    _first_reasons(store, trigger, campaign["medium"], live=campaign["live"], ignore=campaign["ignore_subscription"])
-    _duplicates(store, trigger)
+    family = rest.family(store, trigger.id)
+    _first_reasons(
+        store, trigger, campaign["medium"], family, live=campaign["live"], ignore=campaign["ignore_subscription"]
+    )
+    _duplicates(store, trigger, campaign["medium"], family)
     _set_down(store, trigger)
     store.db.execute("DROP TABLE temp.decision")
 
@@ -68,7 +73,9 @@ def blocked(medium: str, *, ignore_subscription: bool) -> str:
     return f"CASE {cases} END"
 
 
-def _first_reasons(store: Store, trigger: Trigger, medium: str, *, live: bool, ignore: bool) -> None:
+def _first_reasons(
+    store: Store, trigger: Trigger, medium: str, family: Sequence[int], *, live: bool, ignore: bool
+) -> None:
     column = ADDRESS[medium]
     sound = f"p.{column} LIKE '%_@_%._%'" if medium == "email" else f"p.{column} NOT GLOB '*[^0-9]*'"
     store.db.execute(
@@ -79,7 +86,8 @@ def _first_reasons(store: Store, trigger: Trigger, medium: str, *, live: bool, i
         " JOIN deliveries d ON d.trigger_id = t.id AND d.profile_id = a.profile_id WHERE t.import_id = :import_id"
         " AND t.send_at = :send_at AND t.id <> :trigger AND d.state NOT IN ('excluded', 'failed')"
         " AND t.state IN ('sending', 'sent', 'stopped', 'held')"
-        " AND (t.state IN ('sending', 'sent') OR d.state IN ('accepted', 'uncertain'))) THEN 'same_send' END) END"
+        " AND (t.state IN ('sending', 'sent') OR d.state IN ('accepted', 'uncertain')))"
+        f" OR {rest.reached(family)} THEN 'same_send' END) END"
         " FROM audience a LEFT JOIN profiles p ON p.id = a.profile_id WHERE a.task_id = :task"
         " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.trigger_id = :trigger AND d.profile_id = a.profile_id)"
         " ORDER BY a.profile_id",
@@ -93,8 +101,8 @@ def _first_reasons(store: Store, trigger: Trigger, medium: str, *, live: bool, i
     )
 
 
-def _duplicates(store: Store, trigger: Trigger) -> None:
-    """Of profiles that share an address, the lowest row is kept; an address this send has reached is done."""
+def _duplicates(store: Store, trigger: Trigger, medium: str, family: Sequence[int]) -> None:
+    """Of profiles that share an address, the lowest row is kept; an address this send, or this list's, has reached is done."""
     store.db.execute(
         "UPDATE temp.decision SET reason = 'duplicate_address' WHERE n IN (SELECT n FROM (SELECT n, row_number() OVER"
         " (PARTITION BY lower(address) ORDER BY row, n) AS place FROM temp.decision WHERE reason IS NULL) WHERE place > 1)"
@@ -104,6 +112,13 @@ def _duplicates(store: Store, trigger: Trigger) -> None:
         " (SELECT lower(address) FROM deliveries WHERE trigger_id = ? AND state IN ('accepted', 'uncertain', 'attempting'))",
         (trigger.id,),
     )
+    if family:
+        store.db.execute(
+            "UPDATE temp.decision SET reason = 'duplicate_address' WHERE reason IS NULL AND lower(address) IN"
+            f" (SELECT lower(coalesce(d.address, p.{ADDRESS[medium]})) FROM triggers t JOIN deliveries d"
+            " ON d.trigger_id = t.id LEFT JOIN profiles p ON p.id = d.profile_id"
+            f" WHERE t.id IN ({', '.join(map(str, family))}) AND {rest.taken('t', 'd')})"
+        )
 
 
 def _set_down(store: Store, trigger: Trigger) -> None:

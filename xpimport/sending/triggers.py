@@ -8,6 +8,7 @@ from xpimport.clock import from_text, now, to_text
 from xpimport.errors import NotFound, Refused
 from xpimport.rules import trigger as rules
 from xpimport.rules.definition import Definition
+from xpimport.sending import rest
 from xpimport.store.claims import heartbeat, lapsed, me
 from xpimport.store.database import Store
 
@@ -134,7 +135,16 @@ def move(
     return bool(moved)
 
 
-def arm(store: Store, task: int, *, completed_at: datetime, audience: int, guard: bool, same_content: bool) -> None:
+def arm(
+    store: Store,
+    task: int,
+    *,
+    completed_at: datetime,
+    audience: int,
+    guard: bool,
+    same_content: bool,
+    same_people: bool = False,
+) -> None:
     """Decide the trigger of an import that completes; inside the completing transaction."""
     trigger = of_task(store, task)
     if trigger is None or trigger.state != rules.WAITING:
@@ -145,6 +155,7 @@ def arm(store: Store, task: int, *, completed_at: datetime, audience: int, guard
         audience=audience,
         guard=guard,
         same_content=same_content,
+        same_people=same_people,
     )
     wake = arming.send_at if arming.state == rules.SCHEDULED else None
     move(store, trigger.id, rules.WAITING, arming.state, arming.reason, send_at=arming.send_at, wake_at=wake)
@@ -196,7 +207,7 @@ def claim(store: Store, trigger: Trigger) -> Trigger | None:
             if off:
                 move(store, trigger.id, state, rules.HELD, "triggers_off")
                 return None
-            if _behind_another(store, current):
+            if _behind_another(store, current) or rest.undecided(store, current.id):
                 return None
             move(store, trigger.id, state, rules.SENDING, "due", wake_at=now())
         elif state != rules.SENDING or not lapsed(row["owner"], row["heartbeat"]):
@@ -241,19 +252,20 @@ def give_back(store: Store, trigger: Trigger, wake_at: datetime, problem: str | 
 
 
 def stoppable_of_import(store: Store, import_id: int, name: str) -> int:
-    """The task of an import's newest trigger that can be stopped, else of its newest stopped one.
+    """The task of an import's newest trigger that can be stopped, else of its newest one, whatever became of it.
 
     Raises:
         Refused: it has none.
     """
-    for states in (sorted(rules.STOPPABLE), [rules.STOPPED]):
-        marks = ", ".join("?" * len(states))
-        task = store.scalar(
-            f"SELECT max(task_id) FROM triggers WHERE import_id = ? AND state IN ({marks})", import_id, *states
-        )
-        if task is not None:
-            return int(task)
-    raise Refused(f"Import {name!r} has no trigger that could be stopped. See: xpimport task list --import {name}")
+    marks = ", ".join("?" * len(rules.STOPPABLE))
+    task = store.scalar(
+        f"SELECT max(task_id) FROM triggers WHERE import_id = ? AND state IN ({marks})", import_id, *rules.STOPPABLE
+    )
+    if task is None:
+        task = store.scalar("SELECT max(task_id) FROM triggers WHERE import_id = ?", import_id)
+    if task is None:
+        raise Refused(f"Import {name!r} has no trigger yet. See: xpimport task list --import {name}")
+    return int(task)
 
 
 def stop(store: Store, task: int) -> Stopped:
@@ -269,7 +281,8 @@ def stop(store: Store, task: int) -> Stopped:
             raise NotFound(f"Task {task} has no trigger, so there is nothing to stop.")
         if trigger.state != rules.STOPPED:
             if trigger.state not in rules.STOPPABLE:
-                raise Refused(f"The trigger of task {task} is {trigger.state} already; there is nothing left to stop.")
+                how = {rules.SENT: "was sent", rules.MISSED: "was missed"}.get(trigger.state, f"is {trigger.state}")
+                raise Refused(f"The trigger of task {task} {how} already; there is nothing left to stop.")
             move(store, trigger.id, trigger.state, rules.STOPPED, "stopped")
         accepted, unsent = store.one(
             "SELECT count(*) FILTER (WHERE state = 'accepted'),"

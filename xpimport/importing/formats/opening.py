@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from xpimport.errors import FileRefused
 from xpimport.importing.formats.csv import check_dialect, open_csv
+from xpimport.importing.formats.mended import as_imported, options_for
 from xpimport.importing.formats.packing import Content, look_at
 from xpimport.importing.formats.text import check_encoding
 
@@ -68,6 +69,7 @@ def open_list(path: Path, options: FormatOptions, name: str) -> Reader:
     content = look_at(path, "standard input" if name == "-" else name)
     if not content.head:
         raise FileRefused(f"{content.name} is empty. Fetch it again, or ask its sender.", code="empty_file")
+    options = options_for(content.head, options)
     kind = _format(content, options.format)
     if kind == "jsonl":
         from xpimport.importing.formats.jsonl import open_jsonl
@@ -76,14 +78,14 @@ def open_list(path: Path, options: FormatOptions, name: str) -> Reader:
     if kind == "xlsx":
         from xpimport.importing.formats.xlsx import open_xlsx
 
-        return open_xlsx(content, options)
+        return as_imported(open_xlsx(content, options))
     if kind == "parquet":
         from xpimport.importing.formats.parquet import open_parquet
 
-        return open_parquet(content)
+        return as_imported(open_parquet(content))
     if kind == "tsv" and options.delimiter == ",":
         options = replace(options, delimiter="\t")
-    return open_csv(content.open(), options, content.name)
+    return as_imported(open_csv(content.open(), options, content.name))
 
 
 def check_options(options: FormatOptions) -> None:
