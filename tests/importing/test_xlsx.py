@@ -123,6 +123,12 @@ def test_a_stray_cell_far_away_does_not_end_the_process(kept, place):
         assert read(path)[1][0][0] == "1"
 
 
+@pytest.mark.parametrize("written", [b"\nr='XFD1048576'", b' t="n"\tr = "xfd1048576"'])
+def test_a_far_cell_is_seen_however_its_place_is_written(kept, written):
+    path = kept(changed(sheet(["a"], ["1"]), lambda xml: xml.replace(b' r="A2"', written)))
+    assert refusal(path).code == "sheet_too_large"
+
+
 def test_cells_that_do_not_say_where_they_are_are_measured_too(kept, monkeypatch):
     book = sheet(["a", "b"], ["1", "2"], ["3", "4"])
 
