@@ -1,7 +1,7 @@
 """Decides stretches of people in a process of its own: `python -m xpimport.importing.decider`.
 
-Threads would share SQLite's allocator and wait for each other. It speaks pickle over its standard input and output,
-which only the process that started it holds, and ends when its input does.
+It speaks pickle over its standard input and output, which only the process that started it holds, and ends when its
+input does.
 """
 
 import pickle
@@ -9,8 +9,8 @@ import signal
 import sys
 from pathlib import Path
 
-from xpimport.importing.deciding import adopts, attach_who, decide
-from xpimport.importing.settling import attach
+from xpimport.importing.deciding import adopts, decide
+from xpimport.importing.settling import attach_for_good
 from xpimport.store.database import Store
 from xpimport.store.driver import sqlite3
 
@@ -21,16 +21,19 @@ def main() -> None:
     given, answers = sys.stdin.buffer, sys.stdout.buffer
     try:
         path, run, attributes, parts, files = pickle.load(given)  # noqa: S301 - from the parent's pipe only
-        store = Store(Path(path), sqlite3.connect(path, isolation_level=None))
+        store = Store(Path(path), sqlite3.connect(Path(path).as_uri(), uri=True, isolation_level=None))
         store.db.row_factory = sqlite3.Row
-        attach(store, parts)
-        attach_who(store, files)
+        attach_for_good(store, parts)
+        for number, file in enumerate(files):
+            store.db.execute(f"ATTACH DATABASE ? AS ahead_{number}", (str(file),))
+            store.db.execute(f"PRAGMA ahead_{number}.journal_mode = OFF")
+            store.db.execute(f"PRAGMA ahead_{number}.synchronous = OFF")
         while True:
-            batch, who = pickle.load(given)  # noqa: S301
+            batch, turn = pickle.load(given)  # noqa: S301
             decided = not adopts(store, run, attributes)
             if decided:
                 store.db.execute("BEGIN")
-                decide(store, run, attributes, batch, who)
+                decide(store, run, attributes, batch, f"ahead_{turn}.who")
                 store.db.execute("COMMIT")
             pickle.dump(decided, answers)
             answers.flush()

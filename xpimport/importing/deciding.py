@@ -13,6 +13,7 @@ from pathlib import Path
 
 from xpimport.importing.consent import consent_of
 from xpimport.importing.processes import end, start
+from xpimport.importing.settling import unchanging
 from xpimport.importing.staging import Staged
 from xpimport.importing.tasks import Run
 from xpimport.rules.definition import SUBSCRIPTION, SUBSCRIPTION_TIME
@@ -95,14 +96,6 @@ def _profile(store: Store, run: Run, attributes: Sequence[str], batch: Batch) ->
     return f"LEFT JOIN temp.adopted a ON a.rank = s.rank LEFT JOIN main.profiles p ON p.id = {known}", True
 
 
-def attach_who(store: Store, files: Sequence[Path]) -> None:
-    """Let a connection see the files that hold decisions."""
-    for number, file in enumerate(files):
-        store.db.execute(f"ATTACH DATABASE ? AS ahead_{number}", (str(file),))
-        store.db.execute(f"PRAGMA ahead_{number}.journal_mode = OFF")
-        store.db.execute(f"PRAGMA ahead_{number}.synchronous = OFF")
-
-
 class Ahead:
     """Has stretches of people decided by another process, each while the one before is written.
 
@@ -110,7 +103,7 @@ class Ahead:
     """
 
     def __init__(self, store: Store, run: Run, staged: Staged, place: Path) -> None:
-        """Keep decisions in two files called like `place`, which the store's connection sees from now on."""
+        """Keep decisions in two files called like `place`, in turn."""
         self._store = store
         self._files = [place.with_name(f"{place.name}.who-{number}") for number in range(2)]
         for file in self._files:
@@ -118,7 +111,6 @@ class Ahead:
                 made.execute("PRAGMA journal_mode = OFF")
                 made.execute(f"CREATE TABLE who {WHO}")
             file.chmod(0o600)
-        attach_who(store, self._files)
         self._process = start("xpimport.importing.decider")
         self._now: _Stretch | None = None
         self._next: _Stretch | None = None
@@ -138,6 +130,8 @@ class Ahead:
         """Whether the present stretch has all of a batch; if not, the next one is waited for, outside any lock."""
         if self._now is not None and self._now.batch.people == batch.people and batch.after < self._now.batch.upto:
             return True
+        if self._now is not None and self._now.decided:
+            self._store.db.execute("DETACH DATABASE ahead")
         self._now, self._next = self._next, None
         if self._now is None or self._lost:
             return False
@@ -146,6 +140,9 @@ class Ahead:
             self._now.decided = pickle.load(self._process.stdout)  # noqa: S301 - from our own process
         except (EOFError, OSError, pickle.UnpicklingError):
             self._lost = True
+        if self._now.decided:
+            # Nobody changes it until it is let go.
+            self._store.db.execute("ATTACH DATABASE ? AS ahead", (unchanging(self._files[self._now.turn]),))
         return self._now.decided
 
     def end(self) -> int | None:
@@ -159,26 +156,25 @@ class Ahead:
         """
         if self._now is None or not self._now.decided or self._now.version != version:
             return None
-        return self._now.who
+        return "ahead.who"
 
     def begin(self, stretch: Batch | None, version: int) -> None:
         """Under the lock: have the stretch after the present one decided meanwhile, if that was not begun yet."""
         if self._next is not None or stretch is None or self._lost:
             return
-        turn = 0 if self._now is not None and self._now.who == "ahead_1.who" else 1
-        self._next = _Stretch(stretch, version, f"ahead_{turn}.who")
-        self._tell((stretch, self._next.who))
+        self._next = _Stretch(stretch, version, 0 if self._now is None else 1 - self._now.turn)
+        self._tell((stretch, self._next.turn))
 
     def close(self) -> None:
         """Let go of the files and the process."""
         end(self._process)
-        for number in range(len(self._files)):
-            self._store.db.execute(f"DETACH DATABASE ahead_{number}")
+        if self._now is not None and self._now.decided:
+            self._store.db.execute("DETACH DATABASE ahead")
 
 
 @dataclass
 class _Stretch:
     batch: Batch
     version: int
-    who: str
+    turn: int
     decided: bool = False

@@ -13,14 +13,14 @@ from xpimport.clock import to_text
 from xpimport.errors import Refused
 from xpimport.importing.consent import take_back
 from xpimport.importing.deciding import WHO, Ahead, Batch, decide, merged, plain
-from xpimport.importing.settling import PAUSE, record_opt_outs, schema
+from xpimport.importing.settling import PAUSE, attach_for_good, detach, record_opt_outs, schema
 from xpimport.importing.staging import Staged
 from xpimport.importing.tasks import Run
 from xpimport.rules.definition import SUBSCRIPTION, SUBSCRIPTION_TIME
 from xpimport.store.claims import heartbeat, me
 from xpimport.store.database import Store
 
-LONGEST = 0.2
+LONGEST = 0.15
 """Seconds that one write transaction aims to stay under, so that other commands get their turn."""
 
 FIRST_BATCH, LARGEST_BATCH = 2_000, 100_000
@@ -38,6 +38,8 @@ def merge(store: Store, run: Run, staged: Staged, place: Path, progress: Callabl
     Raises:
         Refused: the task is no longer this process's.
     """
+    detach(store, staged.parts)
+    attach_for_good(store, staged.parts)
     store.db.execute(f"CREATE TEMP TABLE IF NOT EXISTS who {WHO}")
     total = sum(part.people for part in staged.parts)
     with _ahead(store, run, staged, place) as ahead:

@@ -132,7 +132,10 @@ def open_store(path: Path, *, _new: bool = False) -> Store:
     if not os.access(path, os.R_OK | os.W_OK):
         raise StoreRefused(f"The store {path} is read-only for this user. Make it writable, or name another.")
     try:
-        db = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False)
+        # As a URI, so that what is attached may be one too.
+        db = sqlite3.connect(
+            path.absolute().as_uri(), uri=True, isolation_level=None, timeout=5.0, check_same_thread=False
+        )
     except sqlite3.Error as problem:
         raise _explained(problem, path) from problem
     db.row_factory = sqlite3.Row
