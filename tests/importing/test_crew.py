@@ -91,6 +91,31 @@ def test_a_worker_that_is_killed_fails_the_list_and_says_so(tmp_path, monkeypatc
     assert failed.value.code == "worker_lost"
 
 
+@pytest.mark.parametrize("rows", [20_000, 120_000], ids=["one process", "several processes"])
+def test_a_list_for_which_there_is_no_room_fails_and_leaves_nothing_behind(xp, tmp_path, rows):
+    path = messy(tmp_path / "list.csv", rows, 5)
+    assert xp("init").code == 0
+    assert xp("attribute", "add", "note", "string").code == 0
+    assert xp("settings", "set", "file.look", "0s").code == 0
+    assert xp("import", "add", "list", "--source", path).code == 0
+    program = f"{sys.executable} -m xpimport --db {tmp_path / 'xpimport.db'} run-now list"
+    run = subprocess.run(
+        # No file may grow beyond 1,000 blocks of 512 bytes.
+        ["sh", "-c", f"ulimit -f 1000; exec {program}"],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1, run.stderr
+    assert "cannot be laid out in" in run.stderr
+    assert "Make room there" in run.stderr
+    details = xp("task", "show", 1, "--json").json()
+    assert (details["status"], details["error"]["code"]) == ("failed", "disk")
+    assert details["rows"]["created"] == 0
+    assert not list((tmp_path / "xpimport.db.files" / "staging").iterdir())
+
+
 def test_a_worker_ends_when_its_parent_does():
     code = (
         "import os, signal, time; from xpimport.importing.processes import start;"

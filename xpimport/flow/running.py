@@ -23,6 +23,7 @@ from xpimport.rules.locations import parse_location
 from xpimport.rules.schedule import next_after, parse_send_time, parse_zone
 from xpimport.sending import triggers
 from xpimport.store.database import Store
+from xpimport.store.driver import sqlite3
 
 
 def _nobody(*_: object) -> None:
@@ -137,6 +138,8 @@ def execute(store: Store, run: Run, progress: Progress, *, patient: bool) -> Non
         fail(store, run, problem.code, problem.message)
     except OSError as problem:
         fail(store, run, "disk", f"{problem.strerror}: {problem.filename or store.files}.")
+    except sqlite3.Error as problem:
+        fail(store, run, "disk", f"The list could not be laid out in {store.files}: {problem}.")
     else:
         # Past its commit: nothing that goes wrong here makes the import fail.
         if files is not None:

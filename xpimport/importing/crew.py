@@ -181,6 +181,10 @@ class _Processes:
     def close(self) -> None:
         for worker in self._workers:
             end(worker)
+        for _ in self._feeders:
+            self._work.put(None)
+        for feeder in self._feeders:
+            feeder.join()
 
 
 def _lost() -> Failed:

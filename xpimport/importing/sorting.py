@@ -37,6 +37,11 @@ class Part:
     people: int
 
 
+def no_room(path: Path, problem: Exception) -> str:
+    """What to say when the rows of a list cannot be set down at `path`."""
+    return f"The list cannot be laid out in {path.parent}: {problem}. Make room there, and run it again."
+
+
 def _scratch(path: Path) -> "sqlite3.Connection":
     """A new private file of which nothing is meant to survive a crash."""
     path.unlink(missing_ok=True)

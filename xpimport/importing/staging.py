@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xpimport.errors import FileRefused
+from xpimport.errors import Failed, FileRefused
 from xpimport.importing.checking import Column, Plan
 from xpimport.importing.crew import Crew, crew_for
 from xpimport.importing.formats import Batch, FormatOptions, Reader
 from xpimport.importing.formats.csv import CsvReader
 from xpimport.importing.formats.lines import Columns, Lines
 from xpimport.importing.formats.opening import open_list
-from xpimport.importing.sorting import Part
+from xpimport.importing.sorting import Part, no_room
 from xpimport.importing.sources import SourceFile
 from xpimport.rules.definition import Definition, choose_columns
 from xpimport.rules.rows import FILE_STEP
+from xpimport.store.driver import sqlite3
 
 Progress = Callable[[int, int, int], None]
 """Called with rows read, bytes read and bytes in all."""
@@ -82,7 +83,7 @@ def stage(
 
     Raises:
         FileRefused: a file cannot be imported as a whole, or it changed while it was read (`file_changed`).
-        Failed: a process that helped was lost (`worker_lost`).
+        Failed: a process that helped was lost (`worker_lost`), or there is no room for the rows (`disk`).
     """
     readers: list[Reader] = []
     try:
@@ -104,6 +105,8 @@ def stage(
         used = {column.title for column in columns[0]}
         ignored = [title for title in readers[0].header if title not in used]
         return Staged(read, readers[0].header, ignored, attributes, parts)
+    except sqlite3.Error as problem:
+        raise Failed(no_room(place, problem), code="disk") from None
     finally:
         for reader in readers:
             reader.close()

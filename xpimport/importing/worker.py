@@ -16,7 +16,8 @@ from xpimport.errors import FileRefused
 from xpimport.importing.checking import Checker, Column, Plan
 from xpimport.importing.formats import Malformed
 from xpimport.importing.formats.lines import Columns, Lines, split
-from xpimport.importing.sorting import Gatherer, Part, Range, sort_range
+from xpimport.importing.sorting import Gatherer, Part, Range, no_room, sort_range
+from xpimport.store.driver import sqlite3
 
 Message = tuple[Any, ...]
 
@@ -28,7 +29,7 @@ class Hand:
         self._checker: Checker | None = None
         self._dialect: tuple[str, str, int] = (",", '"', 0)
         self._attributes = attributes
-        self._path = path
+        self.path = path
         self.gatherer = Gatherer(path, attributes)
 
     def open(self, plan: Plan, dialect: tuple[str, str, int]) -> None:
@@ -46,7 +47,7 @@ class Hand:
 
     def sort(self, part: Path, gathered: Sequence[Path], between: Range) -> Part:
         """Make a sorted part of a range of the keys that all hands have gathered."""
-        return sort_range(part, gathered, self._path, between, self._attributes)
+        return sort_range(part, gathered, self.path, between, self._attributes)
 
 
 def plain(plan: Plan) -> Message:
@@ -93,8 +94,8 @@ def main() -> None:
                 answer = _obey(hand, order, message)
             except FileRefused as problem:
                 answer = ("refused", problem.code, problem.message)
-            except OSError as problem:
-                answer = ("refused", "disk", str(problem))
+            except (OSError, sqlite3.Error) as problem:
+                answer = ("refused", "disk", no_room(hand.path, problem))
             if answer is not None:
                 marshal.dump(answer, answers)
                 answers.flush()
