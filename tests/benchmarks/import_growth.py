@@ -1,5 +1,7 @@
 """Time one million new and one million changed rows in a store of one million and of ten million profiles.
 
+A changed row has another number of points, as after a day; names and addresses stay.
+
     python tests/benchmarks/import_growth.py [--rows 1000000] [--times 10]
 
 With `--answers 200` it also asks, while the ten million are being imported, so many times for a report, and as often
@@ -22,8 +24,8 @@ from measuring import Run, measure, table
 def operations(folder: Path, store: Path, held: int, rows: int) -> list[Run]:
     """New rows, then changed rows, in a store that holds `held` people already."""
     new, changed = folder / "new.csv", folder / "changed.csv"
-    make_list(new, rows, "--seed", "8", "--first", str(held + 1))
-    make_list(changed, rows, "--seed", "9", "--among", str(held))
+    make_list(new, rows, "--steady", "--seed", "8", "--first", str(held + 1))
+    make_list(changed, rows, "--steady", "--seed", "9", "--among", str(held))
     command = [*PROGRAM, "--db", str(store), "run-now", "big", "--source"]
     size = f"{held / 1e6:g} million"
     return [
@@ -40,7 +42,7 @@ def answers(store: Path, importing: list[str], count: int) -> None:
     run = subprocess.Popen(importing, **quiet)
     took: list[float] = []
     while run.poll() is None and len(took) < count:
-        time.sleep(0.5)
+        time.sleep(0.2)
         start = time.perf_counter()
         subprocess.run(questions[len(took) % len(questions)], check=False, **quiet)
         took.append(time.perf_counter() - start)
@@ -64,7 +66,7 @@ def main() -> None:
         folder = Path(name)
         for times in (1, options.times):
             source, store, held = folder / "list.csv", folder / f"store-{times}.db", options.rows * times
-            make_list(source, held, "--seed", "7")
+            make_list(source, held, "--steady", "--seed", "7")
             command = [*make_store(store, source), "run-now", "big"]
             if times > 1 and options.answers:
                 answers(store, command, options.answers)
