@@ -20,7 +20,7 @@ from xpimport.store.database import Store
 PAUSE = 0.004
 """Seconds between two write transactions, in which somebody who polls for the lock finds it free."""
 
-CACHE = 48_000
+CACHE = 36_000
 """KiB of the store that are held in memory while merging."""
 
 
