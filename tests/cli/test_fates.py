@@ -179,3 +179,10 @@ def test_rejected_rows_are_reported_as_they_were_with_line_column_and_reason(sho
     assert lines[0] == "user_id,email,email_subscription,xpimport_line,xpimport_column,xpimport_reason"
     assert "u2,'=cmd(),1,4,email,invalid_email" in lines
     assert any(line.endswith("wrong_column_count") for line in lines)
+
+
+def test_with_a_region_numbers_without_country_code_are_of_that_country(shop, tmp_path):
+    text = "user_id,mobile_number\nu1,085 012 3456\nu2,+447400123456\nu3,01 234 5678\n"
+    task = run(shop, tmp_path, text, "--region", "IE", campaign=False)
+    assert (task["rows"]["created"], task["rejections"]) == (2, [{"reason": "invalid_mobile", "count": 1}])
+    assert shop("profile", "show", "u1", "--json").json()["mobile_number"] == "353850123456"
