@@ -116,9 +116,13 @@ def choose_columns(
 
 def _missing(column: str, header: Sequence[str], name: str) -> FileRefused:
     titles = ", ".join(title or "(blank)" for title in header[:12]) + (", ..." if len(header) > 12 else "")
+    parted = next((mark for mark in ";\t|" if len(header) == 1 and mark in header[0]), None)
+    mend = "Mend the file, or map the right one with: xpimport import edit NAME --map COLUMN=ATTRIBUTE"
+    if parted is not None:
+        named = "tab" if parted == "\t" else f"'{parted}'"
+        mend = f"Its cells seem to be parted by another mark: xpimport import edit NAME --delimiter {named}"
     return FileRefused(
-        f"{name}, line 1: there is no column {column!r}; the columns are {titles}. "
-        "Mend the file, or map the right one with: xpimport import edit NAME --map COLUMN=ATTRIBUTE",
+        f"{name}, line 1: there is no column {column!r}; the columns are {titles}. " + mend,
         code="missing_column",
     )
 
