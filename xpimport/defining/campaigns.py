@@ -1,7 +1,9 @@
 """Campaigns: what is sent, over which channel, and who may not get it."""
 
+import json
 import re
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,22 @@ from xpimport.errors import Failed, Invalid, NotFound, Refused
 from xpimport.rules.definition import MEDIA
 from xpimport.store.database import Store
 
-CHANNELS = {"outbox": "email", "smtp": "email"}
-"""Channel -> the medium it hands messages over by."""
+CHANNELS = {"outbox": ("email",), "smtp": ("email",), "webhook": MEDIA, "xtremepush": ("email",)}
+"""Channel -> the media it may hand messages over by."""
+
+PLATFORM = "xtremepush"
+"""The channel that addresses people by user_id and leaves consent to the platform."""
 
 _NAME = re.compile(r"[\w][\w .:+-]{0,99}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Campaign:
-    """A campaign as it is kept; `text` and `html` are templates, `sender` is the From address or None."""
+    """A campaign as it is kept; `text` and `html` are templates, `sender` is the From address or None.
+
+    `control_group` is a fraction of 1, `headers` are lines `Name: value`, `attachments` the names of files whose
+    content is kept beside the campaign; `secret` and `token` are references.
+    """
 
     name: str
     channel: str
@@ -30,9 +39,61 @@ class Campaign:
     ignore_subscription: bool = False
     strict: bool = False
     live: bool = True
+    category: str | None = None
+    segment: str | None = None
+    control_group: float | None = None
+    reply_to: str | None = None
+    preheader: str | None = None
+    headers: Sequence[str] = ()
+    unsubscribe: str | None = None
+    rate: str | None = None
+    window: str | None = None
+    url: str | None = None
+    secret: str | None = None
+    token: str | None = None
+    allow_private: bool = False
+    dedupes: bool = False
+    xtremepush_id: str | None = None
+    attachments: Sequence[str] = ()
     id: int = 0
     created_at: str = ""
     changed_at: str = ""
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A file that goes with every message of a campaign."""
+
+    name: str
+    type: str
+    content: bytes
+
+
+MAX_ATTACHMENTS = 10 << 20
+
+
+def read_attachments(paths: Sequence[Path]) -> list[Attached]:
+    """The files to attach, with the type that each name says.
+
+    Raises:
+        Failed: a file cannot be read.
+        Invalid: two have one name, or all together are too large.
+    """
+    import mimetypes
+
+    files: list[Attached] = []
+    for path in paths:
+        try:
+            content = path.read_bytes()
+        except OSError as problem:
+            raise Failed(f"Cannot read {path}: {problem.strerror}.") from None
+        kind, packed = mimetypes.guess_type(path.name)
+        files.append(Attached(path.name, "application/octet-stream" if packed or not kind else kind, content))
+    if len({file.name for file in files}) < len(files):
+        raise Invalid("Two attachments have the same file name. Rename one.")
+    if sum(len(file.content) for file in files) > MAX_ATTACHMENTS:
+        raise Invalid(f"The attachments are larger than {MAX_ATTACHMENTS >> 20} MB together; many servers refuse that.")
+    return files
 
 
 def check_name(name: str, what: str) -> str:
@@ -77,12 +138,15 @@ def medium_of(channel: str, medium: str | None) -> str:
         raise Invalid(f"There is no channel {channel!r}. The channels are: {', '.join(CHANNELS)}.")
     if medium is not None and medium not in MEDIA:
         raise Invalid(f"There is no medium {medium!r}. The media are: {', '.join(MEDIA)}.")
-    if medium is not None and medium != CHANNELS[channel]:
-        raise Invalid(f"The channel {channel} sends {CHANNELS[channel]}, not {medium}. Leave --medium out.")
-    return CHANNELS[channel]
+    possible = CHANNELS[channel]
+    if medium is None and len(possible) > 1:
+        raise Invalid(f"The channel {channel} can be {' or '.join(possible)}. Say which: --medium {possible[-1]}")
+    if medium is not None and medium not in possible:
+        raise Invalid(f"The channel {channel} sends {possible[0]}, not {medium}. Leave --medium out.")
+    return medium or possible[0]
 
 
-def add(store: Store, campaign: Campaign) -> Campaign:
+def add(store: Store, campaign: Campaign, files: Sequence[Attached] = ()) -> Campaign:
     """Keep a new campaign, live at once.
 
     Raises:
@@ -94,41 +158,57 @@ def add(store: Store, campaign: Campaign) -> Campaign:
     with store.writing():
         if store.scalar("SELECT 1 FROM campaigns WHERE name = ? AND removed_at IS NULL", name):
             raise Refused(f"There is a campaign {name!r} already. Change it with: xpimport campaign edit {name}")
-        store.db.execute(
-            "INSERT INTO campaigns (name, channel, medium, subject, text, html, sender, ignore_subscription, strict,"
-            " created_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*_content(replace(campaign, name=name)), at, at),
+        columns = _columns(replace(campaign, name=name)) | {"created_at": at, "changed_at": at}
+        cursor = store.db.execute(
+            f"INSERT INTO campaigns ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+            tuple(columns.values()),
         )
+        _keep_files(store, int(cursor.lastrowid or 0), files)
     return get(store, name)
 
 
-def change(store: Store, campaign: Campaign) -> Campaign:
-    """Keep `campaign` in place of what its id held; an armed trigger sends the new content."""
+def change(store: Store, campaign: Campaign, files: Sequence[Attached] | None = None) -> Campaign:
+    """Keep `campaign` in place of what its id held; an armed trigger sends the new content. `files` None: as before."""
+    columns = _columns(campaign) | {"changed_at": to_text(now())}
     with store.writing():
         store.db.execute(
-            "UPDATE campaigns SET name = ?, channel = ?, medium = ?, subject = ?, text = ?, html = ?, sender = ?,"
-            " ignore_subscription = ?, strict = ?, changed_at = ? WHERE id = ?",
-            (*_content(campaign), to_text(now()), campaign.id),
+            f"UPDATE campaigns SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?",
+            (*columns.values(), campaign.id),
         )
+        if files is not None:
+            _keep_files(store, campaign.id, files)
     return get(store, campaign.name)
 
 
-def _content(campaign: Campaign) -> tuple[Any, ...]:
-    return (
-        campaign.name,
-        campaign.channel,
-        campaign.medium,
-        campaign.subject,
-        campaign.text,
-        campaign.html,
-        campaign.sender,
-        int(campaign.ignore_subscription),
-        int(campaign.strict),
+def _keep_files(store: Store, campaign: int, files: Sequence[Attached]) -> None:
+    store.db.execute("DELETE FROM campaign_files WHERE campaign_id = ?", (campaign,))
+    store.db.executemany(
+        "INSERT INTO campaign_files (campaign_id, name, type, content) VALUES (?, ?, ?, ?)",
+        [(campaign, file.name, file.type, file.content) for file in files],
     )
 
 
-def _campaign(row: Any) -> Campaign:
-    values = {item.name: row[item.name] for item in fields(Campaign)}
+_COLUMNS = (
+    "name", "channel", "medium", "subject", "text", "html", "sender", "ignore_subscription", "strict", "category",
+    "segment", "control_group",
+)  # fmt: skip
+_OPTIONS = (
+    "reply_to", "preheader", "headers", "unsubscribe", "rate", "window", "url", "secret", "token", "allow_private",
+    "dedupes", "xtremepush_id", "attachments",
+)  # fmt: skip
+
+
+def _columns(campaign: Campaign) -> dict[str, Any]:
+    """What is kept of a campaign: what questions are asked by in columns, the rest as JSON."""
+    columns = {name: getattr(campaign, name) for name in _COLUMNS}
+    options = {name: value for name in _OPTIONS if (value := getattr(campaign, name)) not in (None, (), [], False)}
+    return columns | {"options": json.dumps(options, ensure_ascii=False, sort_keys=True)}
+
+
+def campaign_of(row: Any) -> Campaign:
+    """The campaign that a row of the table holds."""
+    stored = ("id", "live", "created_at", "changed_at")
+    values = {name: row[name] for name in (*_COLUMNS, *stored)} | json.loads(row["options"])
     for flag in ("ignore_subscription", "strict", "live"):
         values[flag] = bool(values[flag])
     return Campaign(**values)
@@ -143,12 +223,12 @@ def get(store: Store, name: str) -> Campaign:
     row = store.one("SELECT * FROM campaigns WHERE name = ? AND removed_at IS NULL", name)
     if row is None:
         raise NotFound(f"There is no campaign {name!r}. See: xpimport campaign list")
-    return _campaign(row)
+    return campaign_of(row)
 
 
 def everything(store: Store) -> list[Campaign]:
     """All campaigns, newest first."""
-    return [_campaign(row) for row in store.all("SELECT * FROM campaigns WHERE removed_at IS NULL ORDER BY id DESC")]
+    return [campaign_of(row) for row in store.all("SELECT * FROM campaigns WHERE removed_at IS NULL ORDER BY id DESC")]
 
 
 def set_live(store: Store, name: str, *, live: bool) -> bool:

@@ -44,6 +44,12 @@ def m002_any_list_from_anywhere(db: sqlite_utils.Database) -> None:
     _run(db, TASKS_2)
 
 
+@migrations()
+def m003_sending_engine(db: sqlite_utils.Database) -> None:
+    """Who may get a campaign and how often, how it goes out, and what has to happen before the rest goes."""
+    _run(db, SENDING_3)
+
+
 DEFINING = """
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,
@@ -258,4 +264,30 @@ CREATE TABLE deliveries (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deliveries_open ON deliveries (trigger_id, state, retry_at)
     WHERE state IN ('attempting', 'retry');
+"""
+
+SENDING_3 = """
+ALTER TABLE campaigns ADD COLUMN category TEXT;
+ALTER TABLE campaigns ADD COLUMN segment TEXT;
+ALTER TABLE campaigns ADD COLUMN control_group REAL;
+ALTER TABLE campaigns ADD COLUMN options TEXT NOT NULL DEFAULT '{}';
+CREATE TABLE campaign_files (
+    campaign_id INTEGER NOT NULL REFERENCES campaigns (id),
+    name TEXT NOT NULL,
+    type TEXT NOT NULL,
+    content BLOB NOT NULL,
+    PRIMARY KEY (campaign_id, name)
+) STRICT;
+CREATE TABLE categories (
+    name TEXT PRIMARY KEY,
+    per_day INTEGER,
+    per_week INTEGER,
+    per_month INTEGER,
+    cool_down INTEGER,
+    created_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+ALTER TABLE triggers ADD COLUMN approval TEXT CHECK (approval IN ('needed', 'given'));
+ALTER TABLE triggers ADD COLUMN canary TEXT;
+ALTER TABLE triggers ADD COLUMN canary_below INTEGER;
+ALTER TABLE triggers ADD COLUMN canary_until TEXT;
 """
