@@ -20,6 +20,8 @@ COMMANDS = {
     "tick": "running:tick",
     "stop-trigger": "running:stop_trigger",
     "release-trigger": "running:release_trigger",
+    "approve-trigger": "running:approve_trigger",
+    "resend": "running:resend",
     "task": "task:app",
     "report": "report:report",
     "plan": "report:plan",

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from xpimport.cli import screen
+from xpimport.cli.campaign_options import attached, campaign_changes, with_campaign_options
+from xpimport.cli.campaign_options import shown as shown_options
 from xpimport.cli.options import Csv, Json, Nl, Yes, form, group, store_of
 from xpimport.defining import campaigns
 from xpimport.defining.campaigns import Campaign
@@ -18,80 +20,35 @@ from xpimport.reporting.people import find_profile
 app = group("What is sent, over which channel, and who may not get it.")
 
 Name = Annotated[str, typer.Argument(help="The campaign.")]
-Channel = Annotated[str | None, typer.Option("--channel", help="outbox (a Maildir beside the store) or smtp.")]
-Medium = Annotated[str | None, typer.Option("--medium", help="email or sms; outbox and smtp are email.")]
-Subject = Annotated[str | None, typer.Option("--subject", help="The subject line, a template.")]
-TextFile = Annotated[Path | None, typer.Option("--text", help="A file with the plain text, a template.")]
-HtmlFile = Annotated[Path | None, typer.Option("--html", help="A file with the HTML, a template.")]
-Sender = Annotated[str | None, typer.Option("--from", help="The From address.")]
 
 
 @app.command("add", epilog="Example: xpimport campaign add welcome --channel outbox --subject 'Hello' --text hello.txt")
-def add(
-    ctx: typer.Context,
-    name: Name,
-    channel: Channel = None,
-    medium: Medium = None,
-    subject: Subject = None,
-    text: TextFile = None,
-    html: HtmlFile = None,
-    sender: Sender = None,
-    ignore_subscription: Annotated[
-        bool, typer.Option("--ignore-subscription", help="A service message: opt-outs do not count.")
-    ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="A missing value fails the message.")] = False,
-) -> None:
+@with_campaign_options
+def add(ctx: typer.Context, name: Name, options: dict[str, Any]) -> None:
     """Add a campaign. Its files are copied now; `campaign edit` takes them in anew."""
-    chosen = channel or "outbox"
-    draft = Campaign(
-        name=name,
-        channel=chosen,
-        medium=campaigns.medium_of(chosen, medium),
-        subject=subject or "",
-        text=campaigns.read_content(text),
-        html=campaigns.read_content(html),
-        sender=sender,
-        ignore_subscription=ignore_subscription,
-        strict=strict,
-    )
+    changes = {"channel": "outbox", "subject": ""} | campaign_changes(options)
+    medium = campaigns.medium_of(changes["channel"], options["medium"])
+    files = attached(options) or []
+    draft = Campaign(name=name, medium=medium, attachments=tuple(file.name for file in files), **changes)
     with store_of(ctx) as store:
-        kept = defining.keep_campaign(store, draft)
+        kept = defining.keep_campaign(store, draft, files)
     screen.say(f"Added the campaign {kept.name} ({kept.channel}), live.")
     screen.say(f"Look at it: xpimport campaign preview {kept.name} --profile ID")
 
 
 @app.command("edit", epilog="Example: xpimport campaign edit welcome --subject 'Hello again'")
-def edit(
-    ctx: typer.Context,
-    name: Name,
-    channel: Channel = None,
-    medium: Medium = None,
-    subject: Subject = None,
-    text: TextFile = None,
-    html: HtmlFile = None,
-    sender: Sender = None,
-    ignore_subscription: Annotated[
-        bool | None, typer.Option("--ignore-subscription/--no-ignore-subscription", help="Whether opt-outs count.")
-    ] = None,
-    strict: Annotated[
-        bool | None, typer.Option("--strict/--no-strict", help="A missing value fails the message.")
-    ] = None,
-) -> None:
-    """Change a campaign. A trigger that is armed sends the new content."""
+@with_campaign_options
+def edit(ctx: typer.Context, name: Name, options: dict[str, Any]) -> None:
+    """Change a campaign; `none` takes a value away. A trigger that is armed sends the new content."""
     with store_of(ctx) as store:
         found = campaigns.get(store, name)
-        changes: dict[str, Any] = {
-            "channel": channel,
-            "subject": subject,
-            "text": campaigns.read_content(text),
-            "html": campaigns.read_content(html),
-            "sender": sender,
-            "ignore_subscription": ignore_subscription,
-            "strict": strict,
-        }
-        draft = replace(found, **{key: value for key, value in changes.items() if value is not None})
-        draft = replace(draft, medium=campaigns.medium_of(draft.channel, medium))
-        defining.keep_campaign(store, draft)
+        draft = replace(found, **campaign_changes(options))
+        known = options["medium"] or (found.medium if draft.channel == found.channel else None)
+        draft = replace(draft, medium=campaigns.medium_of(draft.channel, known))
+        files = attached(options)
+        if files is not None:
+            draft = replace(draft, attachments=tuple(file.name for file in files))
+        defining.keep_campaign(store, draft, files)
     screen.say(f"Changed the campaign {name}.")
 
 
@@ -124,10 +81,7 @@ def show(ctx: typer.Context, name: Name, json: Json = False) -> None:
             ("Campaign", found.name),
             ("Live", found.live),
             ("Channel", f"{found.channel} ({found.medium})"),
-            ("From", found.sender),
-            ("Subject", found.subject),
-            ("Ignores opt-outs", found.ignore_subscription or None),
-            ("Strict", found.strict or None),
+            *shown_options(found),
             ("Changed", screen.moment(found.changed_at)),
         ]
     )

@@ -1,13 +1,12 @@
 """The options of an import, which `import add` and `import edit` share: said once, given to both."""
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from functools import wraps
 from typing import Annotated, Any
 
 import typer
 
+from xpimport.cli.options import with_options
 from xpimport.errors import Invalid
 from xpimport.rules.definition import Definition, share_or_count
 from xpimport.rules.durations import parse_duration
@@ -38,6 +37,15 @@ OPTIONS: dict[str, Any] = {
     "grace": _text("--grace", "How late a send may begin (15m)."),
     "catch_up": _text("--catch-up", "How late a missed run still runs (6h)."),
     "retry_for": _text("--retry-for", "How long refused messages are retried (4h)."),
+    "require_approval": Annotated[
+        bool | None,
+        typer.Option(
+            "--require-approval/--no-require-approval", help="Only sent if approved before.", show_default=False
+        ),
+    ],
+    "canary": _text("--canary", "A share of the people goes first: 1%."),
+    "canary_wait": _text("--canary-wait", "How long until the others follow (15m)."),
+    "canary_max_failed": _text("--canary-max-failed", "More failures than this hold the rest (5%)."),
     "min_rows": _count("--min-rows", "Fewer rows are unusual."),
     "max_rows": _count("--max-rows", "More rows are unusual."),
     "max_rejected": _text("--max-rejected", "More rejected rows are unusual: 200 or 5%."),
@@ -61,27 +69,13 @@ OPTIONS: dict[str, Any] = {
     "token": _text("--token", "The bearer token for https: file:PATH or env:NAME."),
 }
 
-_DURATIONS = ("grace", "catch_up", "retry_for", "max_age")
-_SHARES = ("max_change", "same_people")
+_DURATIONS = ("grace", "catch_up", "retry_for", "max_age", "canary_wait")
+_SHARES = ("max_change", "same_people", "canary", "canary_max_failed")
 
 
 def with_import_options(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of an import; it gets them as one mapping, `options` (name -> what was typed)."""
-    own = inspect.signature(function)
-    kept = [parameter for name, parameter in own.parameters.items() if name != "options"]
-    shared = [
-        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=kind)
-        for name, kind in OPTIONS.items()
-    ]
-
-    @wraps(function)
-    def command(**given: Any) -> None:
-        function(options={name: given.pop(name) for name in OPTIONS}, **given)
-
-    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*kept, *shared]]
-    command.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
-    return command
+    return with_options(function, OPTIONS)
 
 
 def definition_changes(options: Mapping[str, Any]) -> dict[str, Any]:

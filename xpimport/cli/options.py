@@ -1,9 +1,11 @@
 """Options that many commands share, and opening the store that they name."""
 
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -55,3 +57,22 @@ def form(*, json: bool, csv: bool, nl: bool) -> str:
     if len(asked) > 1:
         raise Invalid(f"--{asked[0]} and --{asked[1]} exclude each other.")
     return asked[0] if asked else "table"
+
+
+def with_options(function: Callable[..., None], options: Mapping[str, Any]) -> Callable[..., None]:
+    """Give a command a table of options; it gets them as one mapping, `options` (name -> what was typed)."""
+    own = inspect.signature(function)
+    kept = [parameter for name, parameter in own.parameters.items() if name != "options"]
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=kind)
+        for name, kind in options.items()
+    ]
+
+    @wraps(function)
+    def command(**given: Any) -> None:
+        function(options={name: given.pop(name) for name in options}, **given)
+
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*kept, *shared]]
+    command.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
+    return command

@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from xpimport.cli import screen
-from xpimport.cli.options import example, store_of
+from xpimport.cli.options import Yes, example, store_of
 from xpimport.cli.task import say_notes, summary, trigger_line
 from xpimport.clock import now
 from xpimport.defining import imports
-from xpimport.errors import Failed, Unreachable
+from xpimport.errors import Failed, Invalid, Unreachable
 from xpimport.flow import deciding
 from xpimport.flow.running import Progress
 from xpimport.flow.running import run_now as run_import
@@ -154,4 +154,37 @@ def release_trigger(
         ahead = released.send_at > now()
     when = screen.moment(released.send_at, row["timezone"], distance=ahead)
     screen.say(f"The trigger of task {task} is armed: {f'it sends at {when}' if ahead else 'the next tick sends it'}.")
+    screen.say(f"Undo: xpimport stop-trigger {task}")
+
+
+@example("xpimport approve-trigger 12")
+def approve_trigger(ctx: typer.Context, task: Annotated[int, typer.Argument(help="The task.")]) -> None:
+    """Let a send that needs approval go out at its time; without it, it is not sent."""
+    with store_of(ctx) as store:
+        trigger = deciding.approve(store, task)
+        row = store.one("SELECT i.timezone FROM tasks t JOIN imports i ON i.id = t.import_id WHERE t.id = ?", task)
+    when = screen.moment(trigger.send_at, row["timezone"], distance=True) if trigger.send_at else "its time"
+    screen.say(f"Approved the trigger of task {task}: it sends at {when}.")
+    screen.say(f"Undo: xpimport stop-trigger {task}")
+
+
+@example("xpimport resend 12 --uncertain")
+def resend(
+    ctx: typer.Context,
+    task: Annotated[int, typer.Argument(help="The task.")],
+    uncertain: Annotated[bool, typer.Option("--uncertain", help="Those who may have got it already.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Those whose message did not get through.")] = False,
+    yes: Yes = False,
+) -> None:
+    """Send a campaign again to those whose message failed or may be lost; the next tick does it."""
+    if uncertain == failed:
+        raise Invalid("Say whom: --uncertain or --failed.")
+    which = "uncertain" if uncertain else "failed"
+    with store_of(ctx) as store:
+        deciding.known_task(store, task)
+        if uncertain and not screen.confirm("Some of them may get the message twice. Go on?", yes=yes):
+            screen.say("Left alone.")
+            return
+        _, count = deciding.resend(store, task, which)
+    screen.say(f"{screen.counted(count, 'person', 'people')} of task {task} will be sent to again by the next tick.")
     screen.say(f"Undo: xpimport stop-trigger {task}")

@@ -61,12 +61,18 @@ def check(draft: Import) -> None:
     parse_zone(draft.timezone)
     if draft.schedule is not None:
         parse_schedule(draft.schedule)
+    _check_send_time(draft)
+    if not definition.source.strip():
+        raise Invalid("--source is empty. Name a file, like --source /data/lists/vip.csv")
+
+
+def _check_send_time(draft: Import) -> None:
     if draft.send_at is not None:
         if draft.campaign is None:
             raise Invalid("--send-at without --campaign: there is nothing to send. Add --campaign NAME.")
         parse_send_time(draft.send_at)
-    if not definition.source.strip():
-        raise Invalid("--source is empty. Name a file, like --source /data/lists/vip.csv")
+    if draft.definition.require_approval and draft.send_at is None:
+        raise Invalid("--require-approval needs a moment by which somebody has approved: add --send-at HH:MM.")
 
 
 def _check_format(definition: Definition) -> None:

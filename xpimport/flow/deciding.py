@@ -7,8 +7,9 @@ from xpimport.clock import now
 from xpimport.defining import imports
 from xpimport.errors import NotFound
 from xpimport.rules.schedule import parse_when, parse_zone
-from xpimport.sending import triggers
-from xpimport.sending.triggers import Stopped, Trigger
+from xpimport.sending import decisions
+from xpimport.sending.decisions import Stopped
+from xpimport.sending.triggers import Trigger
 from xpimport.store.database import Store
 
 
@@ -28,9 +29,9 @@ def stop(store: Store, which: str) -> Stopped:
         Refused: there is nothing to stop.
     """
     if which.isdigit():
-        return triggers.stop(store, known_task(store, int(which)))
+        return decisions.stop(store, known_task(store, int(which)))
     found = imports.get(store, which)
-    return triggers.stop(store, triggers.stoppable_of_import(store, found.id, found.name))
+    return decisions.stop(store, decisions.stoppable_of_import(store, found.id, found.name))
 
 
 def release(store: Store, task: int, at: str | None) -> Released:
@@ -42,13 +43,33 @@ def release(store: Store, task: int, at: str | None) -> Released:
         Refused: the trigger's state does not allow it.
     """
     known_task(store, task)
-    triggers.check_releasable(store, task)
+    decisions.check_releasable(store, task)
     moment = None
     if at is not None:
         zone = store.scalar("SELECT i.timezone FROM tasks t JOIN imports i ON i.id = t.import_id WHERE t.id = ?", task)
         moment = parse_when(at, parse_zone(zone), now())
-    trigger = triggers.release(store, task, moment)
+    trigger = decisions.release(store, task, moment)
     return Released(trigger, trigger.send_at or now())
+
+
+def approve(store: Store, task: int) -> Trigger:
+    """Let the trigger of a task send at its instant.
+
+    Raises:
+        NotFound: no such task, or it has no trigger.
+        Refused: it needs no approval, or its instant has passed.
+    """
+    return decisions.approve(store, known_task(store, task))
+
+
+def resend(store: Store, task: int, which: str) -> tuple[Trigger, int]:
+    """Arm the send of a task again for its `uncertain` or `failed` people; how many they are.
+
+    Raises:
+        NotFound: no such task, or it has no trigger.
+        Refused: its send is not over, or there is nobody to send to again.
+    """
+    return decisions.resend(store, known_task(store, task), which)
 
 
 def known_task(store: Store, task: int) -> int:

@@ -1,6 +1,6 @@
 """Definitions whose check needs another stage: templates are compiled, headers are read, before anything is kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
@@ -9,7 +9,7 @@ from typing import Any
 
 from xpimport.clock import now
 from xpimport.defining import attributes, campaigns, imports, settings
-from xpimport.defining.campaigns import Campaign
+from xpimport.defining.campaigns import Attached, Campaign
 from xpimport.defining.imports import Import
 from xpimport.errors import FileRefused, Invalid, Refused
 from xpimport.flow import files as finding
@@ -23,6 +23,7 @@ from xpimport.rules.durations import format_duration
 from xpimport.rules.guess import CELLS as GUESSED_FROM
 from xpimport.rules.guess import attribute_name, guess_types
 from xpimport.rules.locations import STDIN, parse_location
+from xpimport.rules.pace import parse_rate, parse_window
 from xpimport.rules.schedule import next_after, occurrences, parse_schedule, parse_send_time, parse_zone
 from xpimport.sending import ledger
 from xpimport.sending.channels import Outcome, Outgoing, open_channel
@@ -35,13 +36,24 @@ LOOKED_AHEAD = 30
 """How many of the coming runs are held against their send times when an import is kept."""
 
 
-def keep_campaign(store: Store, campaign: Campaign) -> Campaign:
+def keep_campaign(store: Store, campaign: Campaign, files: Sequence[Attached] | None = None) -> Campaign:
     """Add a campaign, or change the one that its id names, once its templates compile.
 
     Raises:
         Invalid: a template is broken or names what no attribute has, or a value does not fit.
         Refused: the name is taken, or smtp has no From address.
     """
+    if campaign.channel != campaigns.PLATFORM:
+        _check_templates(store, campaign)
+    check_sending(campaign)
+    sender = campaign.sender or settings.get(store, "from")
+    if campaign.channel == "smtp" and not sender:
+        raise Invalid("A campaign over smtp needs a From address: --from ADDR, or: xpimport settings set from ADDR")
+    MessageSkeleton(sender or DEFAULT_SENDER)
+    return campaigns.change(store, campaign, files) if campaign.id else campaigns.add(store, campaign, files or ())
+
+
+def _check_templates(store: Store, campaign: Campaign) -> None:
     compile_templates(
         subject=campaign.subject,
         text=campaign.text,
@@ -49,11 +61,32 @@ def keep_campaign(store: Store, campaign: Campaign) -> Campaign:
         names=list(attributes.everything(store)),
         strict=campaign.strict,
     )
-    sender = campaign.sender or settings.get(store, "from")
-    if campaign.channel == "smtp" and not sender:
-        raise Invalid("A campaign over smtp needs a From address: --from ADDR, or: xpimport settings set from ADDR")
-    MessageSkeleton(sender or DEFAULT_SENDER)
-    return campaigns.change(store, campaign) if campaign.id else campaigns.add(store, campaign)
+
+
+def check_sending(campaign: Campaign) -> None:
+    """Refuse what a campaign's channel cannot do, and values that cannot be read.
+
+    Raises:
+        Invalid: saying which option, and how to write it.
+    """
+    if campaign.rate:
+        parse_rate(campaign.rate)
+    if campaign.window:
+        parse_window(campaign.window)
+    for option, value in (("--secret", campaign.secret), ("--token", campaign.token)):
+        if value and not value.startswith(("env:", "file:")):
+            raise Invalid(f"{option} takes a reference only: file:/path/to/it (mode 0600) or env:NAME.")
+    webhook = campaign.channel == "webhook"
+    if webhook and not campaign.url:
+        raise Invalid("A webhook needs to know where it is posted to: --url https://gateway.example.com/messages")
+    if webhook and not campaign.text:
+        raise Invalid("A webhook needs its JSON body, a template: --text FILE")
+    if campaign.url and not webhook:
+        raise Invalid(f"--url is for a webhook; the channel here is {campaign.channel}. Say --channel webhook as well.")
+    if campaign.url and not campaign.url.startswith(("https://", "http://")):
+        raise Invalid(f"--url {campaign.url!r} is no https address.")
+    if campaign.channel == campaigns.PLATFORM and not campaign.xtremepush_id:
+        raise Invalid("The platform needs the number of its campaign: --xtremepush-id NUMBER")
 
 
 @dataclass(frozen=True)
@@ -81,7 +114,7 @@ def keep_import(store: Store, draft: Import) -> Kept:
     if draft.campaign is not None:
         campaign = campaigns.get(store, draft.campaign)
         draft = replace(draft, campaign_id=campaign.id)
-        if not campaign.ignore_subscription:
+        if not campaign.ignore_subscription and campaign.channel != campaigns.PLATFORM:
             _check_consent(store, draft, campaign, kinds)
         if settings.get(store, "triggers") == "off":
             warnings.append(
@@ -90,7 +123,21 @@ def keep_import(store: Store, draft: Import) -> Kept:
         if not campaign.live:
             warnings.append(f"The campaign is paused. Resume it with: xpimport campaign resume {campaign.name}")
     kept = imports.change(store, draft) if draft.id else imports.add(store, draft)
-    return Kept(kept, [*warnings, *_too_little_time(store, kept)])
+    return Kept(kept, [*warnings, *_too_little_time(store, kept), *_outside_window(store, kept)])
+
+
+def _outside_window(store: Store, kept: Import) -> list[str]:
+    """A word on a send time at which the campaign's send window is shut."""
+    window = campaigns.get(store, kept.campaign).window if kept.campaign else None
+    if window is None or kept.send_at is None:
+        return []
+    zone = parse_zone(kept.timezone)
+    at = next_after(parse_send_time(kept.send_at), zone, now())
+    if parse_window(window).is_open(at, zone):
+        return []
+    return [
+        f"At {kept.send_at} the campaign's window {window} is shut; the send waits for it as long as --retry-for lets it."
+    ]
 
 
 def _too_little_time(store: Store, kept: Import) -> list[str]:

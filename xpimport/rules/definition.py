@@ -52,6 +52,10 @@ class Definition:
     grace: int = 15 * 60
     catch_up: int = 6 * 3600
     retry_for: int = 4 * 3600
+    require_approval: bool = False
+    canary: float | None = None
+    canary_wait: int = 15 * 60
+    canary_max_failed: float = 0.05
 
     def to_json(self) -> str:
         """The definition as JSON text, for the store."""

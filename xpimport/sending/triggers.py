@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from xpimport.clock import from_text, now, to_text
-from xpimport.errors import NotFound, Refused
 from xpimport.rules import trigger as rules
 from xpimport.rules.definition import Definition
+from xpimport.rules.pace import Canary
 from xpimport.sending import rest
 from xpimport.store.claims import heartbeat, lapsed, me
 from xpimport.store.database import Store
@@ -31,21 +31,15 @@ class Trigger:
     decided: bool
     problem: str | None
     wake_at: datetime | None
+    approval: str | None
+    canary: Canary | None
+    canary_below: int | None
+    canary_until: datetime | None
 
     @property
     def retries_end(self) -> datetime:
         """When retries, and taking up an interrupted send, come to an end."""
         return (self.send_at or now()) + self.retry_for
-
-
-@dataclass(frozen=True)
-class Stopped:
-    """What stopping did: the trigger, how it stood before, and how many had got it by then."""
-
-    trigger: Trigger
-    before: str
-    accepted: int
-    unsent: int
 
 
 _SELECT = "SELECT g.*, c.name AS campaign FROM triggers g JOIN campaigns c ON c.id = g.campaign_id"
@@ -67,6 +61,10 @@ def _trigger(row: Any) -> Trigger:
         decided=row["decided_at"] is not None,
         problem=row["problem"],
         wake_at=from_text(row["wake_at"]) if row["wake_at"] else None,
+        approval=row["approval"],
+        canary=Canary.from_json(row["canary"]) if row["canary"] else None,
+        canary_below=row["canary_below"],
+        canary_until=from_text(row["canary_until"]) if row["canary_until"] else None,
     )
 
 
@@ -86,15 +84,28 @@ def create(
 ) -> None:
     """Make the waiting trigger of a task that begins; inside the transaction that makes the task."""
     moment = to_text(send_at) if send_at else None
+    canary = None
+    if definition.canary:
+        canary = Canary(definition.canary, definition.canary_wait, definition.canary_max_failed).to_json()
     cursor = store.db.execute(
-        "INSERT INTO triggers (task_id, import_id, campaign_id, state, send_at, grace, retry_for, wake_at)"
-        " VALUES (?, ?, ?, 'waiting', ?, ?, ?, ?)",
-        (task, import_id, campaign_id, moment, definition.grace, definition.retry_for, moment),
+        "INSERT INTO triggers (task_id, import_id, campaign_id, state, send_at, grace, retry_for, wake_at, canary, approval)"
+        " VALUES (?, ?, ?, 'waiting', ?, ?, ?, ?, ?, ?)",
+        (
+            task,
+            import_id,
+            campaign_id,
+            moment,
+            definition.grace,
+            definition.retry_for,
+            moment,
+            canary,
+            "needed" if definition.require_approval else None,
+        ),
     )
-    _record(store, int(cursor.lastrowid or 0), None, rules.WAITING, "import_started")
+    record_move(store, int(cursor.lastrowid or 0), None, rules.WAITING, "import_started")
 
 
-def _record(store: Store, trigger: int, before: str | None, after: str, reason: str) -> None:
+def record_move(store: Store, trigger: int, before: str | None, after: str, reason: str) -> None:
     store.db.execute(
         'INSERT INTO trigger_moves (trigger_id, moved_at, from_state, to_state, reason, "by") VALUES (?, ?, ?, ?, ?, ?)',
         (trigger, to_text(now()), before, after, reason, me()),
@@ -131,7 +142,7 @@ def move(
         ),
     ).rowcount
     if moved:
-        _record(store, trigger, before, after, reason)
+        record_move(store, trigger, before, after, reason)
     return bool(moved)
 
 
@@ -201,6 +212,9 @@ def claim(store: Store, trigger: Trigger) -> Trigger | None:
             current = get(store, trigger.id)
             if current.send_at is None or current.send_at > now():
                 return None
+            if current.approval == "needed":
+                move(store, trigger.id, state, rules.MISSED, "not_approved")
+                return None
             if rules.is_missed(current.send_at, current.grace, now()):
                 move(store, trigger.id, state, rules.MISSED, "no_tick")
                 return None
@@ -249,81 +263,3 @@ def give_back(store: Store, trigger: Trigger, wake_at: datetime, problem: str | 
             " AND generation = ? AND state = 'sending'",
             (to_text(wake_at), problem, trigger.id, trigger.generation),
         )
-
-
-def stoppable_of_import(store: Store, import_id: int, name: str) -> int:
-    """The task of an import's newest trigger that can be stopped, else of its newest one, whatever became of it.
-
-    Raises:
-        Refused: it has none.
-    """
-    marks = ", ".join("?" * len(rules.STOPPABLE))
-    task = store.scalar(
-        f"SELECT max(task_id) FROM triggers WHERE import_id = ? AND state IN ({marks})", import_id, *rules.STOPPABLE
-    )
-    if task is None:
-        task = store.scalar("SELECT max(task_id) FROM triggers WHERE import_id = ?", import_id)
-    if task is None:
-        raise Refused(f"Import {name!r} has no trigger yet. See: xpimport task list --import {name}")
-    return int(task)
-
-
-def stop(store: Store, task: int) -> Stopped:
-    """Stop the trigger of a task; one that is stopped already stays so.
-
-    Raises:
-        NotFound: the task has no trigger.
-        Refused: it was sent, or its moment has passed.
-    """
-    with store.writing():
-        trigger = of_task(store, task)
-        if trigger is None:
-            raise NotFound(f"Task {task} has no trigger, so there is nothing to stop.")
-        if trigger.state != rules.STOPPED:
-            if trigger.state not in rules.STOPPABLE:
-                how = {rules.SENT: "was sent", rules.MISSED: "was missed"}.get(trigger.state, f"is {trigger.state}")
-                raise Refused(f"The trigger of task {task} {how} already; there is nothing left to stop.")
-            move(store, trigger.id, trigger.state, rules.STOPPED, "stopped")
-        accepted, unsent = store.one(
-            "SELECT count(*) FILTER (WHERE state = 'accepted'),"
-            " count(*) FILTER (WHERE state IN ('pending', 'attempting', 'retry')) FROM deliveries WHERE trigger_id = ?",
-            trigger.id,
-        )
-        return Stopped(get(store, trigger.id), trigger.state, accepted, unsent)
-
-
-def check_releasable(store: Store, task: int) -> Trigger:
-    """The trigger of a task, if it may be armed again; inside the releasing transaction.
-
-    Raises:
-        NotFound: the task has no trigger.
-        Refused: its state, or the import's, does not allow it.
-    """
-    trigger = of_task(store, task)
-    if trigger is None:
-        raise NotFound(f"Task {task} has no trigger, so there is nothing to release.")
-    if trigger.state not in rules.RELEASABLE:
-        raise Refused(f"The trigger of task {task} is {trigger.state}; only one that did not send can be released.")
-    if trigger.reason in rules.FINAL_IGNORED:
-        raise Refused(f"The trigger of task {task} has nobody to send to: {rules.REASONS[trigger.reason]}.")
-    status = store.scalar("SELECT status FROM tasks WHERE id = ?", task)
-    if status != "completed":
-        raise Refused(f"The import of task {task} is {status}, not completed; nothing can be sent for it.")
-    return trigger
-
-
-def release(store: Store, task: int, at: datetime | None) -> Trigger:
-    """Arm a trigger again, for people not yet sent to; the next tick after its instant sends.
-
-    `at` None keeps the original instant where it is still ahead, else takes this moment.
-
-    Raises:
-        NotFound, Refused: see `check_releasable`.
-    """
-    with store.writing():
-        trigger = check_releasable(store, task)
-        moment = at or max(trigger.send_at or now(), now())
-        move(store, trigger.id, trigger.state, rules.SCHEDULED, "released", send_at=moment, wake_at=moment)
-        # Exclusions are decided anew, for everybody who has no final fate yet.
-        store.db.execute("UPDATE triggers SET decided_at = NULL WHERE id = ?", (trigger.id,))
-        return get(store, trigger.id)

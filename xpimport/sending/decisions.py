@@ -1,0 +1,169 @@
+"""What a person decides about a trigger, each in one transaction: stop, release, approve, send again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from xpimport.clock import now
+from xpimport.errors import NotFound, Refused
+from xpimport.rules import trigger as rules
+from xpimport.sending import triggers
+from xpimport.sending.triggers import Trigger
+from xpimport.store.database import Store
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """What stopping did: the trigger, how it stood before, and how many had got it by then."""
+
+    trigger: Trigger
+    before: str
+    accepted: int
+    unsent: int
+
+
+def stoppable_of_import(store: Store, import_id: int, name: str) -> int:
+    """The task of an import's newest trigger that can be stopped, else of its newest one, whatever became of it.
+
+    Raises:
+        Refused: it has none.
+    """
+    marks = ", ".join("?" * len(rules.STOPPABLE))
+    task = store.scalar(
+        f"SELECT max(task_id) FROM triggers WHERE import_id = ? AND state IN ({marks})", import_id, *rules.STOPPABLE
+    )
+    if task is None:
+        task = store.scalar("SELECT max(task_id) FROM triggers WHERE import_id = ?", import_id)
+    if task is None:
+        raise Refused(f"Import {name!r} has no trigger yet. See: xpimport task list --import {name}")
+    return int(task)
+
+
+def stop(store: Store, task: int) -> Stopped:
+    """Stop the trigger of a task; one that is stopped already stays so.
+
+    Raises:
+        NotFound: the task has no trigger.
+        Refused: it was sent, or its moment has passed.
+    """
+    with store.writing():
+        trigger = triggers.of_task(store, task)
+        if trigger is None:
+            raise NotFound(f"Task {task} has no trigger, so there is nothing to stop.")
+        if trigger.state != rules.STOPPED:
+            if trigger.state not in rules.STOPPABLE:
+                how = {rules.SENT: "was sent", rules.MISSED: "was missed"}.get(trigger.state, f"is {trigger.state}")
+                raise Refused(f"The trigger of task {task} {how} already; there is nothing left to stop.")
+            triggers.move(store, trigger.id, trigger.state, rules.STOPPED, "stopped")
+        accepted, unsent = store.one(
+            "SELECT count(*) FILTER (WHERE state = 'accepted'),"
+            " count(*) FILTER (WHERE state IN ('pending', 'attempting', 'retry')) FROM deliveries WHERE trigger_id = ?",
+            trigger.id,
+        )
+        return Stopped(triggers.get(store, trigger.id), trigger.state, accepted, unsent)
+
+
+def check_releasable(store: Store, task: int) -> Trigger:
+    """The trigger of a task, if it may be armed again; inside the releasing transaction.
+
+    Raises:
+        NotFound: the task has no trigger.
+        Refused: its state, or the import's, does not allow it.
+    """
+    trigger = triggers.of_task(store, task)
+    if trigger is None:
+        raise NotFound(f"Task {task} has no trigger, so there is nothing to release.")
+    if trigger.state not in rules.RELEASABLE:
+        raise Refused(f"The trigger of task {task} is {trigger.state}; only one that did not send can be released.")
+    if trigger.reason in rules.FINAL_IGNORED:
+        raise Refused(f"The trigger of task {task} has nobody to send to: {rules.REASONS[trigger.reason]}.")
+    status = store.scalar("SELECT status FROM tasks WHERE id = ?", task)
+    if status != "completed":
+        raise Refused(f"The import of task {task} is {status}, not completed; nothing can be sent for it.")
+    return trigger
+
+
+def release(store: Store, task: int, at: datetime | None) -> Trigger:
+    """Arm a trigger again, for people not yet sent to; the next tick after its instant sends.
+
+    `at` None keeps the original instant where it is still ahead, else takes this moment.
+
+    Raises:
+        NotFound, Refused: see `check_releasable`.
+    """
+    with store.writing():
+        trigger = check_releasable(store, task)
+        moment = at or max(trigger.send_at or now(), now())
+        triggers.move(store, trigger.id, trigger.state, rules.SCHEDULED, "released", send_at=moment, wake_at=moment)
+        # Exclusions are decided anew, for everybody who has no final fate yet.
+        # Somebody who releases a trigger has looked at it: that is an approval, and the end of its canary.
+        store.db.execute(
+            "UPDATE triggers SET decided_at = NULL, approval = CASE WHEN approval IS NOT NULL THEN 'given' END,"
+            " canary = CASE WHEN canary_until IS NULL THEN canary END WHERE id = ?",
+            (trigger.id,),
+        )
+        return triggers.get(store, trigger.id)
+
+
+def approve(store: Store, task: int) -> Trigger:
+    """Let a trigger that needs approval send at its instant; one that is approved stays so.
+
+    Raises:
+        NotFound: the task has no trigger.
+        Refused: it needs no approval, or its instant has passed.
+    """
+    with store.writing():
+        trigger = triggers.of_task(store, task)
+        if trigger is None:
+            raise NotFound(f"Task {task} has no trigger, so there is nothing to approve.")
+        if trigger.approval is None:
+            raise Refused(
+                f"The trigger of task {task} needs no approval. Ask for it with: import edit --require-approval"
+            )
+        open_still = trigger.state in {rules.WAITING, rules.SCHEDULED, rules.HELD}
+        if trigger.approval == "needed" and not open_still:
+            raise Refused(
+                f"The trigger of task {task} is {trigger.state}. Send it with: xpimport release-trigger {task}"
+            )
+        store.db.execute("UPDATE triggers SET approval = 'given' WHERE id = ?", (trigger.id,))
+        if trigger.approval == "needed":
+            triggers.record_move(store, trigger.id, trigger.state, trigger.state, "approved")
+        return triggers.get(store, trigger.id)
+
+
+def resend(store: Store, task: int, which: str) -> tuple[Trigger, int]:
+    """Arm the send of a task again for those who are `uncertain` or `failed`; how many they are.
+
+    They may get the message a second time, which is why a person says so; the Message-ID stays the same.
+
+    Raises:
+        NotFound: the task has no trigger.
+        Refused: its send is not over, or there is nobody to send to again.
+    """
+    with store.writing():
+        trigger = triggers.of_task(store, task)
+        if trigger is None:
+            raise NotFound(f"Task {task} has no trigger, so there is nothing to send again.")
+        if trigger.state not in {rules.SENT, *rules.RELEASABLE}:
+            raise Refused(f"The trigger of task {task} is {trigger.state}; wait until it is over, or stop it first.")
+        if trigger.state != rules.SENT and _unsent(store, trigger):
+            raise Refused(f"The send of task {task} is not through. First: xpimport release-trigger {task}")
+        count = store.db.execute(
+            "UPDATE deliveries SET state = 'pending', reason = NULL, detail = NULL, attempts = 0, changed_at = ?"
+            " WHERE trigger_id = ? AND state = ?",
+            (int(now().timestamp()), trigger.id, which),
+        ).rowcount
+        if not count:
+            raise Refused(f"Nobody of task {task} is {which}, so there is nothing to send again.")
+        triggers.move(store, trigger.id, trigger.state, rules.SCHEDULED, "resent", send_at=now(), wake_at=now())
+        # What was decided stays decided: nobody else is sent to, and who has opted out since is left out.
+        store.db.execute("UPDATE triggers SET canary = NULL WHERE id = ?", (trigger.id,))
+        return triggers.get(store, trigger.id), count
+
+
+def _unsent(store: Store, trigger: Trigger) -> bool:
+    return trigger.decided and bool(
+        store.scalar(
+            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE trigger_id = ? AND state IN ('pending', 'attempting', 'retry'))",
+            trigger.id,
+        )
+    )
