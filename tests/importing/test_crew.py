@@ -118,7 +118,7 @@ def test_a_list_for_which_there_is_no_room_fails_and_leaves_nothing_behind(xp, t
 
 def test_a_worker_ends_when_its_parent_does():
     code = (
-        "import os, signal, time; from xpimport.importing.processes import start;"
+        "import os, signal, time; from xpimport.processes import start;"
         "print(start('xpimport.importing.worker').pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}

@@ -18,18 +18,18 @@ from xpimport.importing import sources, staging
 from xpimport.importing.formats.opening import check_options
 from xpimport.importing.sources import SourceFile, choosing
 from xpimport.reporting.forecast import scheduled_forecast
-from xpimport.rules.definition import check_mapping, consent_message, consent_missing
+from xpimport.rules.definition import ADDRESS, check_mapping, consent_message, consent_missing
 from xpimport.rules.durations import format_duration
 from xpimport.rules.guess import CELLS as GUESSED_FROM
 from xpimport.rules.guess import attribute_name, guess_types
 from xpimport.rules.locations import STDIN, parse_location
 from xpimport.rules.pace import parse_rate, parse_window
 from xpimport.rules.schedule import next_after, occurrences, parse_schedule, parse_send_time, parse_zone
-from xpimport.sending import ledger
 from xpimport.sending.channels import Outcome, Outgoing, open_channel
+from xpimport.sending.compose import DEFAULT_SENDER, select_profile
 from xpimport.sending.mime import MessageSkeleton
 from xpimport.sending.render import Rendered, compile_templates
-from xpimport.sending.send import DEFAULT_SENDER, channel_directory
+from xpimport.sending.send import Plan, planned
 from xpimport.store.database import Store
 
 LOOKED_AHEAD = 30
@@ -318,16 +318,15 @@ def preview(store: Store, name: str, profile: int) -> Preview:
         NotFound: no such campaign.
         Refused: the profile has no address, or the template asks for what it does not have.
     """
-    from xpimport.rules.definition import ADDRESS
     from xpimport.sending.render import NotPersonalised
 
-    compiled, row = _compiled(store, name, profile)
-    address = ADDRESS[compiled.medium]
-    if row[address] is None:
+    plan, values = _planned(store, name, profile)
+    address = ADDRESS[plan.campaign.medium]
+    if values.get(address) is None:
         raise Refused(f"This profile has no {address}, so it would be excluded as no_address.")
     try:
-        rendered = compiled.templates.render(ledger.values_of(row, compiled.kinds))
-        return Preview(rendered, ledger.compose(compiled, row, key="preview", date=now()))
+        job = ("preview", values, str(values[address]), now().isoformat())
+        return Preview(plan.compose.rendered(values), plan.compose.message(job))
     except NotPersonalised as problem:
         raise Refused(f"This profile's message cannot be made: {problem.detail}.") from None
 
@@ -339,35 +338,32 @@ def send_test(store: Store, name: str, to: str) -> Outcome:
         NotFound: no such campaign.
         Invalid: `to` is no address.
         Unreachable: no connection could be made.
+        Refused: the template asks for what the newest profile does not have.
     """
     import secrets
 
-    compiled, row = _compiled(store, name, None)
-    kind = campaigns.get(store, name).channel
-    rendered = compiled.templates.render(ledger.values_of(row, compiled.kinds) if row is not None else {})
-    key = "test-" + secrets.token_hex(8)
-    message = compiled.skeleton.outgoing(
-        replace(rendered, subject=f"[test] {rendered.subject}"),
-        key=key,
-        to=to,
-        message_id=f"{key}@{compiled.domain}",
-        date=now(),
-    )
-    values = {value.name: value.value for value in settings.everything(store)}
-    session = open_channel(kind, values, channel_directory(store, kind)).connect()
+    from xpimport.sending.render import NotPersonalised
+
+    plan, values = _planned(store, name, None)
+    compose = replace(plan.compose, prefix="[test] ")
+    values[ADDRESS[plan.campaign.medium]] = to
+    try:
+        message = compose.message(("test-" + secrets.token_hex(8), values, to, now().isoformat()))
+    except NotPersonalised as problem:
+        raise Refused(f"The newest profile's message cannot be made: {problem.detail}.") from None
+    session = open_channel(plan.kind, plan.settings, plan.place).connect()
     try:
         return session.send(message)
     finally:
         session.close()
 
 
-def _compiled(store: Store, name: str, profile: int | None) -> "tuple[ledger.Campaign, Any]":
-    from xpimport.sending.send import compiled
-
+def _planned(store: Store, name: str, profile: int | None) -> "tuple[Plan, dict[str, Any]]":
     campaign = campaigns.get(store, name)
     kinds = {attribute: kind for attribute, (kind, _) in kinds_of(store).items()}
     values = {value.name: value.value for value in settings.everything(store)}
     which = "p.id = ?" if profile is not None else "p.email IS NOT NULL ORDER BY p.id DESC LIMIT 1"
     bound = () if profile is None else (profile,)
-    row = store.one(f"SELECT {ledger.select_profile(kinds)} FROM profiles p WHERE {which}", *bound)
-    return compiled(store, campaign.id, kinds, values), row
+    row = store.one(f"SELECT {select_profile(kinds)} FROM profiles p WHERE {which}", *bound)
+    plan = planned(store, campaign.id, kinds, values)
+    return plan, dict.fromkeys(kinds) if row is None else {kind: row[kind] for kind in kinds}

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 from xpimport.errors import Failed
 from xpimport.importing.checking import Plan
 from xpimport.importing.formats.lines import Columns, Lines
-from xpimport.importing.processes import Helper, end, start
 from xpimport.importing.sorting import Part, deal_out
 from xpimport.importing.worker import Hand, plain
+from xpimport.processes import Helper, end, start
 
 LONG_LIST = 4 << 20
 """Bytes from which on starting processes (0.1 s) pays."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xpimport.importing.consent import consent_of
-from xpimport.importing.processes import end, start
 from xpimport.importing.settling import unchanging
 from xpimport.importing.staging import Staged
 from xpimport.importing.tasks import Run
+from xpimport.processes import end, start
 from xpimport.rules.definition import SUBSCRIPTION, SUBSCRIPTION_TIME
 from xpimport.store.database import Store
 from xpimport.store.driver import sqlite3

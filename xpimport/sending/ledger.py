@@ -1,7 +1,5 @@
 """The ledger: one row for each (trigger, profile), with the intent durable before the first byte of a message."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,11 +8,11 @@ from typing import Any
 from xpimport.clock import now
 from xpimport.errors import Invalid
 from xpimport.rules.definition import ADDRESS
+from xpimport.rules.pace import retry_wait
 from xpimport.rules.trigger import backoff
-from xpimport.sending.channels import Outcome, Outgoing
+from xpimport.sending.channels import Outcome
+from xpimport.sending.compose import Job, address_of, key_of, select_profile
 from xpimport.sending.exclusion import blocked
-from xpimport.sending.mime import MessageSkeleton
-from xpimport.sending.render import NotPersonalised, Templates
 from xpimport.sending.triggers import Trigger, switched_off
 from xpimport.store.claims import heartbeat
 from xpimport.store.database import Store
@@ -25,65 +23,21 @@ LOOKED_AT = 500
 
 @dataclass(frozen=True)
 class Campaign:
-    """What a send needs to know of its campaign, compiled."""
+    """What the ledger needs to know of a campaign."""
 
     medium: str
     ignore_subscription: bool
-    templates: Templates
-    skeleton: MessageSkeleton
     kinds: Mapping[str, str]
     store_id: str
-
-    @property
-    def domain(self) -> str:
-        """The part of Message-IDs after the @: the sender's own domain."""
-        return self.skeleton.sender.rpartition("@")[2]
 
 
 @dataclass(frozen=True)
 class Grant:
-    """A message whose intent is in the ledger, ready for one connection."""
+    """A message whose intent is in the ledger, to be made and handed over by one line."""
 
     profile: int
     attempt: int
-    message: Outgoing
-
-
-def key_of(store_id: str, trigger: int, profile: int) -> str:
-    """The idempotency key of a person's message in a send: the same on every attempt, different in every store."""
-    return hashlib.sha256(f"{store_id}/{trigger}/{profile}".encode()).hexdigest()[:32]
-
-
-def select_profile(kinds: Mapping[str, str]) -> str:
-    """The columns of a profile p that a template may use."""
-    return ", ".join(f'p."{name}"' for name in kinds)
-
-
-def values_of(row: Any, kinds: Mapping[str, str]) -> dict[str, object]:
-    """A profile's attributes as a template sees them: JSON as lists and maps, the rest as stored."""
-    values: dict[str, object] = {}
-    for name, kind in kinds.items():
-        value = row[name]
-        values[name] = json.loads(value) if kind == "json" and value is not None else value
-    return values
-
-
-def compose(campaign: Campaign, row: Any, *, key: str, date: datetime) -> Outgoing:
-    """One person's message.
-
-    Raises:
-        NotPersonalised: the template asks for what this person does not have.
-        Invalid: the address cannot be written to.
-    """
-    rendered = campaign.templates.render(values_of(row, campaign.kinds))
-    return campaign.skeleton.outgoing(
-        rendered,
-        key=key,
-        to=row[ADDRESS[campaign.medium]],
-        message_id=f"{key}@{campaign.domain}",
-        date=date,
-        extra_headers={"List-Unsubscribe": f"<mailto:{campaign.skeleton.sender}?subject=unsubscribe>"},
-    )
+    job: Job
 
 
 def in_doubt(store: Store, trigger: Trigger) -> int:
@@ -108,7 +62,8 @@ def record(store: Store, trigger: Trigger, outcomes: Sequence[tuple[Grant, Outco
     """Inside a transaction: what became of messages. A late word may settle `uncertain`, never the reverse."""
     at = now()
     for grant, outcome in outcomes:
-        retry_at = int((at + backoff(grant.attempt)).timestamp()) if outcome.state == "retry" else None
+        wait = retry_wait(backoff(grant.attempt), outcome.retry_after)
+        retry_at = int((at + wait).timestamp()) if outcome.state == "retry" else None
         store.db.execute(
             "UPDATE deliveries SET state = ?, reason = ?, detail = ?, changed_at = ?, retry_at = ? WHERE trigger_id = ?"
             " AND profile_id = ? AND (state = 'attempting' OR (state = 'uncertain' AND ? IN ('accepted', 'failed')))",
@@ -129,30 +84,53 @@ def record(store: Store, trigger: Trigger, outcomes: Sequence[tuple[Grant, Outco
     )
 
 
-class Granter:
-    """Hands out the next messages of a send, in the order of the profiles, retries that are due first."""
+MIXED = "((d.profile_id * 2654435761 + d.trigger_id) & 4294967295)"
+"""SQL for a number from 0 to 2**32 - 1 that is the same for a person in a send, and unlike their neighbours'."""
 
-    def __init__(self, store: Store, trigger: Trigger, campaign: Campaign) -> None:
+
+class Granter:
+    """Hands out the next messages of a send, in the order of the profiles, retries that are due first.
+
+    `below` grants a canary only: people whose `MIXED` number is smaller. `fresh` False grants retries only.
+    """
+
+    def __init__(
+        self, store: Store, trigger: Trigger, campaign: Campaign, *, below: int | None = None, fresh: bool = True
+    ) -> None:
         self._store, self._trigger, self._campaign = store, trigger, campaign
         self._after = 0
-        self._pending = True
+        self._pending = fresh
+        self._part = f" AND {MIXED} < {below}" if below is not None else ""
         columns = select_profile(campaign.kinds)
         why = blocked(campaign.medium, ignore_subscription=campaign.ignore_subscription)
         self._select = (
             f"SELECT d.profile_id, d.attempts, p.id AS found, {why} AS blocked, {columns} FROM deliveries d"
             " LEFT JOIN profiles p ON p.id = d.profile_id WHERE d.trigger_id = ?"
         )
+        self._retries = self._soonest() is not None
+
+    def _soonest(self) -> int | None:
+        soonest = self._store.scalar(
+            "SELECT min(retry_at) FROM deliveries WHERE trigger_id = ? AND state = 'retry'", self._trigger.id
+        )
+        return None if soonest is None else int(soonest)
 
     def next(self, wanted: int) -> list[Grant]:
         """Inside a transaction: intents for up to `wanted` messages, each looked at again for consent."""
+        at = now()
         grants: list[Grant] = []
         looked = 0
         while len(grants) < wanted and looked < LOOKED_AT:
-            rows = self._rows(wanted - len(grants))
+            rows = self._rows(wanted - len(grants), int(at.timestamp()))
             if not rows:
                 break
             looked += len(rows)
-            grants += [grant for row in rows if (grant := self._grant(row)) is not None]
+            grants += [grant for row in rows if (grant := self._grant(row, at)) is not None]
+        self._store.db.executemany(
+            "UPDATE deliveries SET state = 'attempting', reason = NULL, detail = NULL, address = ?, attempts = attempts + 1,"
+            " changed_at = ?, retry_at = NULL WHERE trigger_id = ? AND profile_id = ?",
+            [(grant.job[2], int(at.timestamp()), self._trigger.id, grant.profile) for grant in grants],
+        )
         return grants
 
     @property
@@ -160,16 +138,17 @@ class Granter:
         """Whether every pending person has been looked at."""
         return not self._pending
 
-    def _rows(self, wanted: int) -> list[Any]:
-        rows = self._store.all(
-            self._select + " AND d.state = 'retry' AND d.retry_at <= ? LIMIT ?",
-            self._trigger.id,
-            int(now().timestamp()),
-            wanted,
-        )
+    def _rows(self, wanted: int, at: int) -> list[Any]:
+        rows: list[Any] = []
+        if self._retries:
+            rows = self._store.all(
+                self._select + " AND d.state = 'retry' AND d.retry_at <= ? LIMIT ?", self._trigger.id, at, wanted
+            )
+            # Those refused from now on wait a minute at least, and so belong to another tick.
+            self._retries = bool(rows)
         if not rows and self._pending:
             rows = self._store.all(
-                self._select + " AND d.state = 'pending' AND d.profile_id > ? ORDER BY d.profile_id LIMIT ?",
+                f"{self._select} AND d.state = 'pending' AND d.profile_id > ?{self._part} ORDER BY d.profile_id LIMIT ?",
                 self._trigger.id,
                 self._after,
                 wanted,
@@ -179,26 +158,19 @@ class Granter:
                 self._after = rows[-1]["profile_id"]
         return rows
 
-    def _grant(self, row: Any) -> Grant | None:
+    def _grant(self, row: Any, at: datetime) -> Grant | None:
         reason = self._why_not(row)
         if reason is not None:
-            self._settle(row, "excluded", reason, None)
+            self._exclude(row, reason, None, at)
+            return None
+        values = {name: row[name] for name in self._campaign.kinds}
+        try:
+            address = address_of(values, self._campaign.medium)
+        except Invalid as problem:
+            self._exclude(row, "invalid_address", problem.message, at)
             return None
         key = key_of(self._campaign.store_id, self._trigger.id, row["profile_id"])
-        try:
-            message = compose(self._campaign, row, key=key, date=now())
-        except NotPersonalised as problem:
-            self._settle(row, "failed", "not_personalised", problem.detail)
-            return None
-        except Invalid as problem:
-            self._settle(row, "excluded", "invalid_address", problem.message)
-            return None
-        self._store.db.execute(
-            "UPDATE deliveries SET state = 'attempting', reason = NULL, detail = NULL, address = ?, attempts = attempts + 1,"
-            " changed_at = ?, retry_at = NULL WHERE trigger_id = ? AND profile_id = ?",
-            (message.to, int(now().timestamp()), self._trigger.id, row["profile_id"]),
-        )
-        return Grant(row["profile_id"], row["attempts"] + 1, message)
+        return Grant(row["profile_id"], row["attempts"] + 1, (key, values, address, at.isoformat()))
 
     def _why_not(self, row: Any) -> str | None:
         if row["found"] is None:
@@ -207,10 +179,16 @@ class Granter:
             return "no_address"
         return None if row["blocked"] is None else str(row["blocked"])
 
-    def _settle(self, row: Any, state: str, reason: str, detail: str | None) -> None:
-        address = row[ADDRESS[self._campaign.medium]]
+    def _exclude(self, row: Any, reason: str, detail: str | None, at: datetime) -> None:
         self._store.db.execute(
-            "UPDATE deliveries SET state = ?, reason = ?, detail = ?, address = ?, changed_at = ?, retry_at = NULL"
+            "UPDATE deliveries SET state = 'excluded', reason = ?, detail = ?, address = ?, changed_at = ?, retry_at = NULL"
             " WHERE trigger_id = ? AND profile_id = ?",
-            (state, reason, detail, address, int(now().timestamp()), self._trigger.id, row["profile_id"]),
+            (
+                reason,
+                detail,
+                row[ADDRESS[self._campaign.medium]],
+                int(at.timestamp()),
+                self._trigger.id,
+                row["profile_id"],
+            ),
         )

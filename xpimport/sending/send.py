@@ -1,34 +1,34 @@
 """One send, from a claimed trigger to every recipient's fate.
 
-Connections live in threads that do nothing but hand over; this process's main thread alone reads and writes the
-store. Each of its transactions carries the outcomes that have come in and the intents of the next messages.
+Lines do nothing but make messages and hand them over; this process's main thread alone reads and writes the store.
+Each of its transactions carries the outcomes that have come in and the intents of the next messages.
 """
 
 import queue
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from xpimport.clock import now
 from xpimport.errors import Invalid, Unreachable, XpimportError
 from xpimport.rules import trigger as rules
-from xpimport.sending import ledger, triggers
-from xpimport.sending.channels import AuthRefused, Channel, Outcome, Session, open_channel
+from xpimport.rules.pace import Pace, Window, parse_rate, parse_window
+from xpimport.sending import canary, ledger, triggers
+from xpimport.sending.channels import AuthRefused, Outcome, open_channel
+from xpimport.sending.compose import Composer, Content, composer, content_of
 from xpimport.sending.exclusion import decide
 from xpimport.sending.ledger import Campaign, Grant, Granter
-from xpimport.sending.mime import MessageSkeleton
-from xpimport.sending.render import compile_templates
+from xpimport.sending.lines import FEW, Event, Lines, Processes, Threads
 from xpimport.sending.triggers import Trigger
 from xpimport.store.database import Store
 
-DEFAULT_SENDER = "xpimport@localhost"
 AGAIN = timedelta(minutes=1)
 """How long a send waits when no connection can be made."""
-RECONNECTS = (0.2, 1.0, 3.0)
-"""Seconds before each new try of a connection that was lost."""
+LINGER = 0.002
+"""Seconds for which a transaction waits for more lines than one to have something to say."""
 
 Progress = Callable[[int, int], None]
 """Called with people done and people in all."""
@@ -43,23 +43,58 @@ class Sent:
     problem: str | None = None
 
 
-def compiled(store: Store, campaign_id: int, kinds: Mapping[str, str], settings: Mapping[str, str]) -> Campaign:
-    """A campaign as it stands at this moment, ready to render.
+@dataclass(frozen=True)
+class Plan:
+    """How one send goes out: its content, where to, and in what measure."""
+
+    campaign: Campaign
+    content: Content
+    compose: Composer
+    kind: str
+    settings: Mapping[str, str]
+    place: Path
+    pace: Pace
+    window: Window | None
+    zone: ZoneInfo
+
+    @property
+    def connections(self) -> int:
+        """How many lines to open; a Maildir is one."""
+        return 1 if self.kind == "outbox" else int(self.settings.get("smtp.connections", "8"))
+
+    def is_open(self) -> bool:
+        """Whether the send window lets messages out now."""
+        return self.window is None or self.window.is_open(now(), self.zone)
+
+
+def planned(store: Store, campaign_id: int, kinds: Mapping[str, str], settings: Mapping[str, str]) -> Plan:
+    """A campaign as it stands at this moment, ready to send.
 
     Raises:
         Invalid: a template or the From address is broken.
     """
     row = store.one("SELECT * FROM campaigns WHERE id = ?", campaign_id)
-    templates = compile_templates(
-        subject=row["subject"], text=row["text"], html=row["html"], names=list(kinds), strict=bool(row["strict"])
-    )
-    return Campaign(
-        medium=row["medium"],
-        ignore_subscription=bool(row["ignore_subscription"]),
-        templates=templates,
-        skeleton=MessageSkeleton(row["sender"] or settings.get("from") or DEFAULT_SENDER),
-        kinds=kinds,
-        store_id=str(store.scalar("SELECT value FROM settings WHERE name = 'store.id'")),
+    content = content_of(row, kinds, settings)
+    options = content["options"]
+    own = {name: str(value) for name, value in options.items() if name in ("url", "secret", "token")}
+    own |= {name: "on" for name in ("allow_private", "dedupes") if options.get(name)}
+    if "xtremepush_id" in options:
+        own["xtremepush.id"] = options["xtremepush_id"]
+    return Plan(
+        campaign=Campaign(
+            medium=row["medium"],
+            ignore_subscription=bool(row["ignore_subscription"]),
+            kinds=kinds,
+            store_id=str(store.scalar("SELECT value FROM settings WHERE name = 'store.id'")),
+        ),
+        content=content,
+        compose=composer(content),
+        kind=row["channel"],
+        settings={**settings, **own},
+        place=channel_directory(store, row["channel"]),
+        pace=Pace(parse_rate(options["rate"]) if options.get("rate") else None, time.monotonic()),
+        window=parse_window(options["window"]) if options.get("window") else None,
+        zone=ZoneInfo(settings.get("timezone", "UTC")),
     )
 
 
@@ -68,67 +103,26 @@ def channel_directory(store: Store, kind: str) -> Path:
     return store.folder(kind)
 
 
-class _Line(threading.Thread):
-    """One connection: takes a message, hands it over, says what became of it, and stays connected."""
-
-    def __init__(self, channel: Channel, events: "queue.SimpleQueue[tuple[_Line, str, object]]") -> None:
-        super().__init__(daemon=True)
-        self._channel, self._events = channel, events
-        self.work: queue.SimpleQueue[Grant | None] = queue.SimpleQueue()
-        self.grant: Grant | None = None
-
-    def run(self) -> None:
-        session: Session | None = None
-        try:
-            session = self._connected(())
-            while session is not None:
-                self._events.put((self, "ready", None))
-                grant = self.work.get()
-                if grant is None:
-                    break
-                outcome = session.send(grant.message)
-                self._events.put((self, "done", outcome))
-                if outcome.connection_lost:
-                    session.close()
-                    session = self._connected(RECONNECTS)
-        except Exception as problem:  # noqa: BLE001 - a thread must not die without a word
-            self._events.put((self, "down", problem))
-        finally:
-            if session is not None:
-                session.close()
-
-    def _connected(self, waits: tuple[float, ...]) -> Session | None:
-        problem: Exception | None = None
-        for wait in waits or (0.0,):
-            time.sleep(wait)
-            try:
-                return self._channel.connect()
-            except XpimportError as error:
-                problem = error
-                if isinstance(error, AuthRefused):
-                    break
-        self._events.put((self, "down", problem))
-        return None
-
-
 class _Send:
     """The main thread's side of one send."""
 
-    def __init__(self, store: Store, trigger: Trigger, campaign: Campaign, progress: Progress) -> None:
-        self.store, self.trigger, self.campaign = store, trigger, campaign
+    def __init__(self, store: Store, trigger: Trigger, plan: Plan, progress: Progress) -> None:
+        self.store, self.trigger, self.plan = store, trigger, plan
         self.progress = progress
-        self.events: queue.SimpleQueue[tuple[_Line, str, object]] = queue.SimpleQueue()
-        self.granter = Granter(store, trigger, campaign)
-        self.lines: set[_Line] = set()
-        self.ready: list[_Line] = []
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        below, fresh = canary.part(trigger)
+        self.granter = Granter(store, trigger, plan.campaign, below=below, fresh=fresh)
+        self.lines: set[int] = set()
+        self.ready: list[int] = []
+        self.busy: dict[int, Grant] = {}
         self.outcomes: list[tuple[Grant, Outcome]] = []
-        self.flying = 0
         self.verdict = "go"
         self.connected = False
         self.problem: Exception | None = None
         self.total = self.open_count()
         self.done = 0
         self._granted: list[Grant] = []
+        self._lines: Lines | None = None
 
     def open_count(self) -> int:
         return int(
@@ -140,27 +134,36 @@ class _Send:
             )
         )
 
-    def run(self, channel: Channel, connections: int) -> None:
-        for _ in range(min(connections, self.total)):
-            line = _Line(channel, self.events)
-            self.lines.add(line)
-            line.start()
+    def run(self) -> None:
+        """Open the lines and send until nothing more may be begun.
+
+        Raises:
+            Invalid: a setting of the channel is missing or bad.
+        """
+        plan, count = self.plan, min(self.plan.connections, self.total)
+        channel = open_channel(plan.kind, plan.settings, plan.place)
+        self.lines = set(range(count))
+        if self.total <= FEW:
+            self._lines = Threads(channel, plan.compose, range(count), self.events.put)
+        else:
+            self._lines = Processes(plan.kind, plan.settings, plan.place, plan.content, count, self.events.put)
         try:
             self._loop()
         finally:
             self._land()
-            for line in self.lines:
-                line.work.put(None)
-            for line in self.lines:
-                line.join(timeout=5)
+            self._lines.close()
 
     def _loop(self) -> None:
         while self.lines:
-            # Nothing is waited for while somebody could still be looked at for a connection that is free.
-            self._gather(wait=bool(self.flying or self._granted or not self.ready))
+            # Nothing is waited for while somebody could still be looked at for a line that is free.
+            wait = bool(self.busy or self._granted or not self.ready)
+            patience = None
+            if not wait and self.plan.pace.wait():
+                wait, patience = True, self.plan.pace.wait()
+            self._gather(wait=wait, patience=patience)
             with self.store.writing():
                 self._write()
-            idle = not self.flying and not self._granted
+            idle = not self.busy and not self._granted
             if idle and (self.verdict != "go" or self.granter.exhausted):
                 return
 
@@ -172,41 +175,52 @@ class _Send:
             self.outcomes = []
         if self.verdict == "go":
             self.verdict = ledger.still_mine(self.store, self.trigger)
-        grants = self.granter.next(len(self.ready)) if self.verdict == "go" and self.ready else []
-        self._granted = grants
+        if self.verdict == "go" and not self.plan.is_open():
+            self.verdict = "shut"
+        if self.verdict == "go" and self.ready:
+            pace = self.plan.pace
+            self._granted = self.granter.next(pace.allowed(len(self.ready), time.monotonic()))
+            pace.spend(len(self._granted))
 
     def _gather(self, *, wait: bool, patience: float | None = None) -> None:
         """Take in what the connections have to say; the messages of the last transaction go out first."""
+        jobs = []
         for grant in self._granted:
             line = self.ready.pop()
-            line.grant = grant
-            self.flying += 1
-            line.work.put(grant)
+            self.busy[line] = grant
+            jobs.append((line, grant.job))
         self._granted = []
+        if jobs and self._lines is not None:
+            self._lines.give(jobs)
         self.progress(self.done, self.total)
         try:
             self._take(self.events.get(block=wait, timeout=patience))
+            until = time.monotonic() + LINGER
+            while len(self.ready) < len(self.lines) / 2:
+                self._take(self.events.get(timeout=max(0.0, until - time.monotonic())))
             while True:
                 self._take(self.events.get_nowait())
         except queue.Empty:
             return
 
-    def _take(self, event: tuple[_Line, str, object]) -> None:
+    def _take(self, event: Event) -> None:
         line, kind, value = event
         if kind == "ready":
             self.connected = True
             self.ready.append(line)
-        elif kind == "done" and line.grant is not None and isinstance(value, Outcome):
-            self.outcomes.append((line.grant, value))
-            line.grant = None
-            self.flying -= 1
+            return
+        grant = self.busy.pop(line, None)
+        if kind == "done" and grant is not None and isinstance(value, Outcome):
+            self.outcomes.append((grant, value))
+            if value.auth:
+                self.verdict, self.problem = "auth", Unreachable(value.detail)
         elif kind == "down":
             self.lines.discard(line)
+            if line in self.ready:
+                self.ready.remove(line)
             self.problem = value if isinstance(value, Exception) else None
-            if line.grant is not None:
-                self.outcomes.append((line.grant, Outcome("uncertain", "interrupted", str(value))))
-                line.grant = None
-                self.flying -= 1
+            if grant is not None:
+                self.outcomes.append((grant, Outcome("uncertain", "interrupted", str(value))))
             if isinstance(value, AuthRefused):
                 self.verdict = "auth"
 
@@ -214,7 +228,7 @@ class _Send:
         """However the loop ended, give messages on their way a moment, and record what is known of them."""
         self._granted_unsent_back()
         deadline = time.monotonic() + 10
-        while self.flying and self.lines and time.monotonic() < deadline:
+        while self.busy and self.lines and time.monotonic() < deadline:
             self._gather(wait=True, patience=1.0)
         if self.outcomes:
             with self.store.writing():
@@ -240,7 +254,7 @@ def send(
     """Send a claimed trigger as far as it goes now; every state of it is in the store, whatever happens."""
     ledger.in_doubt(store, trigger)
     try:
-        campaign = compiled(store, trigger.campaign_id, kinds, settings)
+        plan = planned(store, trigger.campaign_id, kinds, settings)
     except Invalid as problem:
         _move(store, trigger, rules.FAILED, "template_error")
         return Sent(triggers.get(store, trigger.id), connected=False, problem=problem.message)
@@ -252,12 +266,16 @@ def send(
         return Sent(triggers.get(store, trigger.id), connected=False)
     if now() > trigger.retries_end:
         _expire_retries(store, trigger)
-    work = _Send(store, trigger, campaign, progress)
-    if work.total:
-        kind = store.scalar("SELECT channel FROM campaigns WHERE id = ?", trigger.campaign_id)
+    held = canary.judge(store, trigger)
+    if held:
+        _move(store, trigger, rules.HELD, "canary")
+        return Sent(triggers.get(store, trigger.id), connected=True)
+    work = _Send(store, triggers.get(store, trigger.id), plan, progress)
+    if work.total and not plan.is_open():
+        work.verdict, work.connected = "shut", True
+    elif work.total:
         try:
-            channel = open_channel(kind, settings, channel_directory(store, kind))
-            work.run(channel, 1 if kind == "outbox" else int(settings.get("smtp.connections", "8")))
+            work.run()
         except (Invalid, Unreachable) as problem:
             work.problem = problem
         except BaseException:
@@ -272,22 +290,50 @@ def _finish(store: Store, trigger: Trigger, work: _Send) -> Sent:
         _move(store, trigger, rules.HELD, "triggers_off")
     elif work.verdict == "auth":
         _move(store, trigger, rules.HELD, "auth_failed")
+    elif work.verdict == "shut":
+        _wait_for_window(store, trigger, work.plan)
     elif work.verdict == "go":
         _settle(store, trigger, problem or (str(work.problem) if work.problem else None))
     return Sent(triggers.get(store, trigger.id), work.connected or work.total == 0, problem)
 
 
+def _wait_for_window(store: Store, trigger: Trigger, plan: Plan) -> None:
+    """What is left when the window shuts goes out when it opens again, if that is before retries end; else it is held."""
+    if plan.window is None:
+        return
+    opening = plan.window.next_opening(now(), plan.zone)
+    if opening > trigger.retries_end:
+        _expire_retries(store, trigger)
+        _move(store, trigger, rules.HELD, "window_closed")
+        return
+    there = opening.astimezone(plan.zone)
+    triggers.give_back(store, trigger, opening, f"The send window is shut; it opens at {there:%H:%M} ({plan.zone.key})")
+
+
 def _settle(store: Store, trigger: Trigger, problem: str | None) -> None:
     """Sent when every fate is final; else give the send back until something can be done about the rest."""
-    if _any_pending(store, trigger):
+    if not _any_pending(store, trigger):
+        soonest = _soonest_retry(store, trigger)
+        if soonest is None:
+            _move(store, trigger, rules.SENT, "done")
+        else:
+            _come_back(store, trigger, soonest)
+        return
+    follow = canary.follow(store, trigger)
+    if follow is None:
         triggers.give_back(store, trigger, now() + AGAIN, problem)
         return
-    soonest = store.scalar("SELECT min(retry_at) FROM deliveries WHERE trigger_id = ? AND state = 'retry'", trigger.id)
-    if soonest is None:
-        _move(store, trigger, rules.SENT, "done")
-        return
-    wake = min(datetime.fromtimestamp(soonest, UTC), trigger.retries_end + timedelta(seconds=1))
+    _come_back(store, trigger, min(follow, _soonest_retry(store, trigger) or follow))
+
+
+def _come_back(store: Store, trigger: Trigger, at: datetime) -> None:
+    wake = min(at, trigger.retries_end + timedelta(seconds=1))
     triggers.give_back(store, trigger, max(wake, now() + timedelta(seconds=1)))
+
+
+def _soonest_retry(store: Store, trigger: Trigger) -> datetime | None:
+    soonest = store.scalar("SELECT min(retry_at) FROM deliveries WHERE trigger_id = ? AND state = 'retry'", trigger.id)
+    return None if soonest is None else datetime.fromtimestamp(soonest, UTC)
 
 
 def _any_pending(store: Store, trigger: Trigger) -> bool:

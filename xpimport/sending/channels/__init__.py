@@ -50,12 +50,16 @@ class Outcome:
         reason: a short machine-readable word; empty when accepted.
         detail: the server's words, or the system's.
         connection_lost: the session has no connection any more; back off before the next.
+        retry_after: seconds that the receiver asks to wait, where it said so.
+        auth: the receiver does not accept who we are; nobody's message is to blame, and the send pauses.
     """
 
     state: Literal["accepted", "failed", "uncertain", "retry"]
     reason: str
     detail: str = ""
     connection_lost: bool = False
+    retry_after: float | None = None
+    auth: bool = False
 
 
 ACCEPTED = Outcome("accepted", "")

@@ -1,4 +1,4 @@
-"""Processes that help one import: started with this program's own modules, and ended with it."""
+"""Processes that help one import or send: started with this program's own modules, and ended with it."""
 
 import os
 import subprocess

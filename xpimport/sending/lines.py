@@ -1,0 +1,233 @@
+"""The connections of a send: a thread each, in this process for a short send, in processes of their own for a long one.
+
+A line makes a message, hands it over, says what became of it, and stays connected. It never sees the store.
+"""
+
+import marshal
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any, Protocol
+
+from xpimport.errors import Invalid, Unreachable, XpimportError
+from xpimport.processes import Helper, end, start
+from xpimport.sending.channels import AuthRefused, Channel, Outcome, Session, open_channel
+from xpimport.sending.compose import Composer, Content, Job, composer
+from xpimport.sending.render import NotPersonalised
+
+FEW = 200
+"""People up to which starting processes (0.3 s each) does not pay."""
+
+MOST_PROCESSES = 4
+RECONNECTS = (0.2, 1.0, 3.0)
+"""Seconds before each new try of a connection that was lost."""
+
+Event = tuple[int, str, Any]
+"""(line, `ready`, None), (line, `done`, Outcome) or (line, `down`, the problem)."""
+
+Emit = Callable[[Event], None]
+
+
+class Lines(Protocol):
+    """Open lines, by number."""
+
+    def give(self, jobs: list[tuple[int, Job]]) -> None:
+        """Hand each message to the line that is ready for it."""
+
+    def close(self) -> None:
+        """No more messages; returns when the lines are closed."""
+
+
+class Line(threading.Thread):
+    """One connection."""
+
+    def __init__(self, number: int, channel: Channel, compose: Composer, emit: Emit) -> None:
+        """Prepare the line `number`."""
+        super().__init__(daemon=True)
+        self._number, self._channel, self._compose, self._emit = number, channel, compose, emit
+        self.work: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+
+    def run(self) -> None:
+        """Work until there is nothing more to do, or no connection to be had."""
+        session: Session | None = None
+        try:
+            session = self._connected((0.0,))
+            while session is not None:
+                self._emit((self._number, "ready", None))
+                job = self.work.get()
+                if job is None:
+                    break
+                outcome = self._handed_over(session, job)
+                self._emit((self._number, "done", outcome))
+                if outcome.connection_lost:
+                    session.close()
+                    session = self._connected(RECONNECTS)
+        except Exception as problem:  # noqa: BLE001 - a thread must not die without a word
+            self._emit((self._number, "down", problem))
+        finally:
+            if session is not None:
+                session.close()
+
+    def _handed_over(self, session: Session, job: Job) -> Outcome:
+        try:
+            message = self._compose.message(job)
+        except NotPersonalised as problem:
+            return Outcome("failed", "not_personalised", problem.detail)
+        except Invalid as problem:
+            return Outcome("failed", "invalid_address", problem.message)
+        return session.send(message)
+
+    def _connected(self, waits: tuple[float, ...]) -> Session | None:
+        problem: Exception | None = None
+        for wait in waits:
+            time.sleep(wait)
+            try:
+                return self._channel.connect()
+            except XpimportError as error:
+                problem = error
+                if isinstance(error, AuthRefused):
+                    break
+        self._emit((self._number, "down", problem))
+        return None
+
+
+class Threads:
+    """Lines of this process."""
+
+    def __init__(self, channel: Channel, compose: Composer, numbers: range, emit: Emit) -> None:
+        """Open the lines with these numbers."""
+        self._lines = {number: Line(number, channel, compose, emit) for number in numbers}
+        for line in self._lines.values():
+            line.start()
+
+    def give(self, jobs: list[tuple[int, Job]]) -> None:
+        """Hand each message to its line."""
+        for number, job in jobs:
+            self._lines[number].work.put(job)
+
+    def close(self) -> None:
+        """Let the lines come to their end."""
+        for line in self._lines.values():
+            line.work.put(None)
+        for line in self._lines.values():
+            line.join(timeout=5)
+
+
+class Processes:
+    """Lines shared out over processes, which end when this one does; what one had in hand when it died is `down`."""
+
+    def __init__(self, kind: str, settings: Mapping[str, str], place: Path, content: Content, lines: int, emit: Emit):
+        """Start the processes; each opens its share of the lines."""
+        count = min(MOST_PROCESSES, lines, len(os.sched_getaffinity(0)))
+        self._senders: list[Helper] = []
+        self._owner: dict[int, int] = {}
+        self._readers: list[threading.Thread] = []
+        self._emit = emit
+        for index in range(count):
+            numbers = range(index, lines, count)
+            sender = start("xpimport.sending.lines")
+            self._senders.append(sender)
+            self._owner.update(dict.fromkeys(numbers, index))
+            self._tell(index, (kind, dict(settings), str(place), content, list(numbers)))
+            reader = threading.Thread(target=self._read, args=(sender, set(numbers)), daemon=True)
+            reader.start()
+            self._readers.append(reader)
+
+    def _tell(self, index: int, message: Any) -> None:
+        pipe = self._senders[index].stdin
+        assert pipe is not None  # noqa: S101 - it is a pipe
+        try:
+            marshal.dump(message, pipe)
+            pipe.flush()
+        except OSError:
+            return  # the reader sees its end, and says so of each of its lines
+
+    def _read(self, sender: Helper, open_lines: set[int]) -> None:
+        pipe = sender.stdout
+        assert pipe is not None  # noqa: S101 - it is a pipe
+        try:
+            while True:
+                for number, kind, value in marshal.load(pipe):  # noqa: S302 - from our own process
+                    if kind == "down":
+                        open_lines.discard(number)
+                    self._emit((number, kind, _value(kind, value)))
+        except (EOFError, ValueError, TypeError, OSError):
+            for number in open_lines:
+                self._emit((number, "down", Unreachable("The process that sent it ended.", code="sender_lost")))
+
+    def give(self, jobs: list[tuple[int, Job]]) -> None:
+        """Hand each message to the process that has its line."""
+        for index in range(len(self._senders)):
+            own = [(number, job) for number, job in jobs if self._owner[number] == index]
+            if own:
+                self._tell(index, own)
+
+    def close(self) -> None:
+        """Let the lines come to their end, and then the processes."""
+        for index in range(len(self._senders)):
+            self._tell(index, [])
+        for reader in self._readers:
+            reader.join(timeout=5)
+        for sender in self._senders:
+            end(sender)
+
+
+def _value(kind: str, value: Any) -> Any:
+    if kind == "done":
+        return Outcome(*value)
+    if kind == "down" and value is not None:
+        code, message, refused = value
+        return AuthRefused(message) if refused else Unreachable(message, code=code)
+    return None
+
+
+def _plain(kind: str, value: Any) -> Any:
+    if kind == "done":
+        return astuple(value)
+    if kind == "down":
+        message = getattr(value, "message", None) or str(value)
+        return getattr(value, "code", None) or type(value).__name__, message, isinstance(value, AuthRefused)
+    return None
+
+
+def main() -> None:
+    """A sender: lines as threads, told what to do on standard input, telling what became of it on standard output."""
+    told, telling = sys.stdin.buffer, sys.stdout.buffer
+    kind, settings, place, content, numbers = marshal.load(told)  # noqa: S302 - from our own parent
+    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    channel = open_channel(kind, settings, Path(place))
+    compose = composer(content)
+    lines = {number: Line(number, channel, compose, events.put) for number in numbers}
+    for line in lines.values():
+        line.start()
+    threading.Thread(target=_listen, args=(told, lines), daemon=True).start()
+    while any(line.is_alive() for line in lines.values()) or not events.empty():
+        try:
+            batch = [events.get(timeout=0.2)]
+        except queue.Empty:
+            continue
+        while not events.empty():
+            batch.append(events.get())
+        marshal.dump([(number, kind, _plain(kind, value)) for number, kind, value in batch], telling)
+        telling.flush()
+
+
+def _listen(told: Any, lines: dict[int, Line]) -> None:
+    try:
+        while jobs := marshal.load(told):  # noqa: S302 - from our own parent
+            for number, job in jobs:
+                lines[number].work.put(tuple(job))
+    except (EOFError, ValueError, TypeError):
+        # The parent is gone: nothing more is begun, and what is half said is not finished.
+        os._exit(1)
+    for line in lines.values():
+        line.work.put(None)
+
+
+if __name__ == "__main__":
+    main()
