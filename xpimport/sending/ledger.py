@@ -13,7 +13,7 @@ from xpimport.rules.trigger import backoff
 from xpimport.sending.channels import Outcome
 from xpimport.sending.compose import Job, address_of, key_of, select_profile
 from xpimport.sending.exclusion import blocked
-from xpimport.sending.triggers import Trigger, switched_off
+from xpimport.sending.triggers import Trigger
 from xpimport.store.claims import heartbeat
 from xpimport.store.database import Store
 
@@ -52,32 +52,48 @@ def in_doubt(store: Store, trigger: Trigger) -> int:
 
 def still_mine(store: Store, trigger: Trigger) -> str:
     """Inside a transaction: `go`, or why nothing more may be started: `lost` (stopped, taken over) or `off`."""
-    row = store.one("SELECT state, generation FROM triggers WHERE id = ?", trigger.id)
-    if row["state"] != "sending" or row["generation"] != trigger.generation:
+    mine, off = store.one(
+        "SELECT state = 'sending' AND generation = ?,"
+        " NOT EXISTS (SELECT 1 FROM settings WHERE name = 'triggers' AND value = 'on') FROM triggers WHERE id = ?",
+        trigger.generation,
+        trigger.id,
+    )
+    if not mine:
         return "lost"
-    return "off" if switched_off(store) else "go"
+    return "off" if off else "go"
 
 
 def record(store: Store, trigger: Trigger, outcomes: Sequence[tuple[Grant, Outcome]]) -> None:
     """Inside a transaction: what became of messages. A late word may settle `uncertain`, never the reverse."""
     at = now()
-    for grant, outcome in outcomes:
-        wait = retry_wait(backoff(grant.attempt), outcome.retry_after)
-        retry_at = int((at + wait).timestamp()) if outcome.state == "retry" else None
-        store.db.execute(
-            "UPDATE deliveries SET state = ?, reason = ?, detail = ?, changed_at = ?, retry_at = ? WHERE trigger_id = ?"
-            " AND profile_id = ? AND (state = 'attempting' OR (state = 'uncertain' AND ? IN ('accepted', 'failed')))",
+    seconds = int(at.timestamp())
+    store.db.executemany(
+        "UPDATE deliveries SET state = ?, reason = ?, detail = ?, changed_at = ?, retry_at = ? WHERE trigger_id = ?"
+        " AND profile_id = ? AND (state = 'attempting' OR (state = 'uncertain' AND ? IN ('accepted', 'failed')))",
+        [
             (
                 outcome.state,
                 outcome.reason or None,
                 outcome.detail or None,
-                int(at.timestamp()),
-                retry_at,
+                seconds,
+                _retry_at(at, grant, outcome),
                 trigger.id,
                 grant.profile,
                 outcome.state,
-            ),
-        )
+            )
+            for grant, outcome in outcomes
+        ],
+    )
+
+
+def _retry_at(at: datetime, grant: Grant, outcome: Outcome) -> int | None:
+    if outcome.state != "retry":
+        return None
+    return int((at + retry_wait(backoff(grant.attempt), outcome.retry_after)).timestamp())
+
+
+def sign_of_life(store: Store, trigger: Trigger) -> None:
+    """Inside a transaction: say that the sender of this claim is at work."""
     store.db.execute(
         "UPDATE triggers SET heartbeat = ? WHERE id = ? AND generation = ? AND owner IS NOT NULL",
         (heartbeat(), trigger.id, trigger.generation),

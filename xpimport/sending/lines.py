@@ -28,7 +28,10 @@ RECONNECTS = (0.2, 1.0, 3.0)
 """Seconds before each new try of a connection that was lost."""
 
 Event = tuple[int, str, Any]
-"""(line, `ready`, None), (line, `done`, Outcome) or (line, `down`, the problem)."""
+"""(line, `ready`, None), (line, `done`, Outcome) or (line, `down`, the problem).
+
+After an outcome a line is ready again, unless it lost its connection: then it says so when it has a new one.
+"""
 
 Emit = Callable[[Event], None]
 
@@ -58,7 +61,6 @@ class Line(threading.Thread):
         try:
             session = self._connected((0.0,))
             while session is not None:
-                self._emit((self._number, "ready", None))
                 job = self.work.get()
                 if job is None:
                     break
@@ -87,11 +89,14 @@ class Line(threading.Thread):
         for wait in waits:
             time.sleep(wait)
             try:
-                return self._channel.connect()
+                session = self._channel.connect()
             except XpimportError as error:
                 problem = error
                 if isinstance(error, AuthRefused):
                     break
+            else:
+                self._emit((self._number, "ready", None))
+                return session
         self._emit((self._number, "down", problem))
         return None
 
@@ -152,10 +157,10 @@ class Processes:
         assert pipe is not None  # noqa: S101 - it is a pipe
         try:
             while True:
-                for number, kind, value in marshal.load(pipe):  # noqa: S302 - from our own process
-                    if kind == "down":
-                        open_lines.discard(number)
-                    self._emit((number, kind, _value(kind, value)))
+                number, kind, value = marshal.load(pipe)  # noqa: S302 - from our own process
+                if kind == "down":
+                    open_lines.discard(number)
+                self._emit((number, kind, _value(kind, value)))
         except (EOFError, ValueError, TypeError, OSError):
             for number in open_lines:
                 self._emit((number, "down", Unreachable("The process that sent it ended.", code="sender_lost")))
@@ -199,22 +204,23 @@ def main() -> None:
     """A sender: lines as threads, told what to do on standard input, telling what became of it on standard output."""
     told, telling = sys.stdin.buffer, sys.stdout.buffer
     kind, settings, place, content, numbers = marshal.load(told)  # noqa: S302 - from our own parent
-    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    lock = threading.Lock()
+
+    def emit(event: Event) -> None:
+        number, kind, value = event
+        told_of = marshal.dumps((number, kind, _plain(kind, value)))
+        with lock:
+            telling.write(told_of)
+            telling.flush()
+
     channel = open_channel(kind, settings, Path(place))
     compose = composer(content)
-    lines = {number: Line(number, channel, compose, events.put) for number in numbers}
+    lines = {number: Line(number, channel, compose, emit) for number in numbers}
     for line in lines.values():
         line.start()
     threading.Thread(target=_listen, args=(told, lines), daemon=True).start()
-    while any(line.is_alive() for line in lines.values()) or not events.empty():
-        try:
-            batch = [events.get(timeout=0.2)]
-        except queue.Empty:
-            continue
-        while not events.empty():
-            batch.append(events.get())
-        marshal.dump([(number, kind, _plain(kind, value)) for number, kind, value in batch], telling)
-        telling.flush()
+    for line in lines.values():
+        line.join()
 
 
 def _listen(told: Any, lines: dict[int, Line]) -> None:

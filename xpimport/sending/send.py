@@ -123,6 +123,7 @@ class _Send:
         self.done = 0
         self._granted: list[Grant] = []
         self._lines: Lines | None = None
+        self._heard = 0.0
 
     def open_count(self) -> int:
         return int(
@@ -173,6 +174,9 @@ class _Send:
             ledger.record(self.store, self.trigger, self.outcomes)
             self.done += len(self.outcomes)
             self.outcomes = []
+        if time.monotonic() > self._heard + 1:
+            self._heard = time.monotonic()
+            ledger.sign_of_life(self.store, self.trigger)
         if self.verdict == "go":
             self.verdict = ledger.still_mine(self.store, self.trigger)
         if self.verdict == "go" and not self.plan.is_open():
@@ -212,6 +216,8 @@ class _Send:
         grant = self.busy.pop(line, None)
         if kind == "done" and grant is not None and isinstance(value, Outcome):
             self.outcomes.append((grant, value))
+            if not value.connection_lost:
+                self.ready.append(line)
             if value.auth:
                 self.verdict, self.problem = "auth", Unreachable(value.detail)
         elif kind == "down":
