@@ -93,6 +93,8 @@ def _next_step(details: "dict[str, object]", zone: str, *, quiet: bool) -> None:
         if quiet:
             screen.say(trigger_line(trigger, zone))
         if trigger["state"] == rules.SCHEDULED:
+            if trigger["approval"] == "needed":
+                screen.say(f"It is sent only if somebody approves it before: xpimport approve-trigger {task}")
             screen.say(f"Stop it: xpimport stop-trigger {task}")
         elif trigger["state"] == rules.HELD:
             same = trigger["reason"] in {"same_content", "same_people"}

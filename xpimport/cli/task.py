@@ -215,12 +215,7 @@ def say_notes(details: dict[str, Any]) -> None:
 def _offers(details: dict[str, Any]) -> None:
     task, trigger, delivery = details["id"], details["trigger"], details["delivery"]
     if trigger:
-        if details.get("problem"):
-            screen.say(f"Last problem: {details['problem']}")
-        if trigger["state"] in rules.STOPPABLE:
-            screen.say(f"Stop it: xpimport stop-trigger {task}")
-        if trigger["state"] in rules.RELEASABLE and trigger["reason"] not in rules.FINAL_IGNORED:
-            screen.say(f"Send it all the same: xpimport release-trigger {task}")
+        _offers_of_trigger(details)
     if details.get("rejections"):
         screen.say(f"Rejected rows: xpimport report {task} --rejected > rejected.csv")
         if trigger:
@@ -228,3 +223,19 @@ def _offers(details: dict[str, Any]) -> None:
             screen.say(f"Mended, send to the rest: {rest}")
     if delivery and delivery["excluded"] + delivery["failed"] + delivery["uncertain"]:
         screen.say(f"Excluded users report: xpimport report {task} --excluded > excluded.csv")
+
+
+def _offers_of_trigger(details: dict[str, Any]) -> None:
+    task, trigger, delivery = details["id"], details["trigger"], details["delivery"]
+    if details.get("problem"):
+        screen.say(f"Last problem: {details['problem']}")
+    if trigger["approval"] == "needed" and trigger["state"] in {rules.WAITING, rules.SCHEDULED, rules.HELD}:
+        screen.say(f"It is sent only if somebody approves it before: xpimport approve-trigger {task}")
+    if trigger["state"] in rules.STOPPABLE:
+        screen.say(f"Stop it: xpimport stop-trigger {task}")
+    if trigger["state"] in rules.RELEASABLE and trigger["reason"] not in rules.FINAL_IGNORED:
+        screen.say(f"Send it all the same: xpimport release-trigger {task}")
+    if delivery and trigger["state"] == rules.SENT:
+        for which in ("uncertain", "failed"):
+            if delivery[which]:
+                screen.say(f"Send again to those who are {which}: xpimport resend {task} --{which}")

@@ -21,7 +21,7 @@ EVENTS = ("delivered", "opened", "clicked", "bounced", "unsubscribed", "complain
 
 _SELECT = """
 SELECT t.*, i.name AS import_name, g.id AS trigger_id, g.state AS trigger_state, g.send_at AS send_at,
-    g.reason AS trigger_reason, g.decided_at AS decided_at, g.began_at AS began_at, g.problem AS problem,
+    g.reason AS trigger_reason, g.decided_at AS decided_at, g.began_at AS began_at, g.problem AS problem, g.approval AS approval,
     c.name AS campaign
 FROM tasks t LEFT JOIN imports i ON i.id = t.import_id
 LEFT JOIN triggers g ON g.task_id = coalesce(t.about_task_id, t.id) LEFT JOIN campaigns c ON c.id = g.campaign_id
@@ -131,6 +131,7 @@ def _common(row: Any) -> Details:
             "state": row["trigger_state"],
             "send_at": seconds(row["send_at"]),
             "reason": row["trigger_reason"],
+            "approval": row["approval"],
         }
     rows = {name: row[f"rows_{name}"] for name in ROWS} | {"kept_unsubscribed": row["kept_unsubscribed"]}
     missed = None
