@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": "demo:demo",
     "settings": "store:settings_app",
     "attribute": "store:attribute_app",
+    "category": "category:app",
     "campaign": "campaign:app",
     "import": "imports:app",
     "run-now": "running:run_now",
@@ -26,6 +27,8 @@ COMMANDS = {
     "report": "report:report",
     "plan": "report:plan",
     "profile": "profile:app",
+    "suppression": "suppression:app",
+    "unsubscribe": "suppression:unsubscribe",
     "crontab": "crontab:app",
 }
 

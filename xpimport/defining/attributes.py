@@ -10,9 +10,9 @@ from xpimport.rules.values import ATTRIBUTE_TYPES, BUILT_IN, SQL_TYPES, valid_na
 from xpimport.store.database import Store
 
 # Columns of our own, and words that a template could not use as a name.
-RESERVED = frozenset({"id", "created_task", "changed_task", "email_key", "rowid", "oid", "row", "key"}) | frozenset(
-    {"user", "loop", "self", "true", "false", "none", "and", "or", "not", "in", "is", "if", "else", "for"}
-)
+RESERVED = frozenset(
+    {"id", "created_task", "changed_task", "email_key", "rowid", "oid", "row", "key", "unsubscribe_url"}
+) | frozenset({"user", "loop", "self", "true", "false", "none", "and", "or", "not", "in", "is", "if", "else", "for"})
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,11 @@ from typing import Any
 
 from xpimport.clock import now, to_text
 from xpimport.errors import Failed, Invalid, NotFound, Refused
-from xpimport.rules.definition import MEDIA
+from xpimport.rules.definition import MEDIA, PLATFORM
 from xpimport.store.database import Store
 
-CHANNELS = {"outbox": ("email",), "smtp": ("email",), "webhook": MEDIA, "xtremepush": ("email",)}
+CHANNELS = {"outbox": ("email",), "smtp": ("email",), "webhook": MEDIA, PLATFORM: ("email",)}
 """Channel -> the media it may hand messages over by."""
-
-PLATFORM = "xtremepush"
-"""The channel that addresses people by user_id and leaves consent to the platform."""
 
 _NAME = re.compile(r"[\w][\w .:+-]{0,99}", re.ASCII)
 

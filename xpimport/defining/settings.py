@@ -77,6 +77,12 @@ def _smtp_url(text: str) -> str:
     return text
 
 
+def _base_url(text: str) -> str:
+    if text and not (text.startswith("https://") and text.isascii() and not set(text) & set(' <>,"')):
+        raise Invalid(f"{text!r} is no https address. Write it like https://example.com/unsubscribe/")
+    return text
+
+
 def _secret(text: str) -> str:
     if text and not text.startswith(("env:", "file:")):
         raise Invalid("A secret is kept by reference only: file:/path/to/it (mode 0600) or env:NAME.")
@@ -99,6 +105,7 @@ SETTINGS = {
         Setting("triggers", "off", _switch, "the master switch: nothing is sent while it is off"),
         Setting("timezone", "UTC", _zone, "the zone of schedules and send times that name none"),
         Setting("from", "", _address, "the From address of campaigns that have none of their own"),
+        Setting("unsubscribe.url", "", _base_url, "where one-click opt-outs arrive; the token is put behind it"),
         Setting("smtp.url", "", _smtp_url, "the sending server: smtp://host:587 (STARTTLS) or smtps://host:465"),
         Setting("smtp.user", "", _text, "the user name for the sending server"),
         Setting("smtp.password", "", _secret, "where its password is: file:PATH or env:NAME"),

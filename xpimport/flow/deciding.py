@@ -6,8 +6,11 @@ from datetime import datetime
 from xpimport.clock import now
 from xpimport.defining import imports
 from xpimport.errors import NotFound
+from xpimport.importing import consent
 from xpimport.rules.schedule import parse_when, parse_zone
+from xpimport.rules.tokens import read_token
 from xpimport.sending import decisions
+from xpimport.sending.compose import secret_of
 from xpimport.sending.decisions import Stopped
 from xpimport.sending.triggers import Trigger
 from xpimport.store.database import Store
@@ -70,6 +73,23 @@ def resend(store: Store, task: int, which: str) -> tuple[Trigger, int]:
         Refused: its send is not over, or there is nobody to send to again.
     """
     return decisions.resend(store, known_task(store, task), which)
+
+
+def unsubscribe(store: Store, token: str) -> tuple[str, bool]:
+    """Opt out the address that a token's message went to, and its profile; the medium, and whether that was new.
+
+    Raises:
+        NotFound: the token is not one of this store's.
+    """
+    found = read_token(secret_of(store), token)
+    row = found and store.one(
+        "SELECT c.medium, d.address, d.profile_id FROM deliveries d JOIN triggers g ON g.id = d.trigger_id"
+        " JOIN campaigns c ON c.id = g.campaign_id WHERE d.trigger_id = ? AND d.profile_id = ?",
+        *found,
+    )
+    if not row:
+        raise NotFound("This token is not one of this store. Copy it whole from the link in the message.")
+    return row["medium"], consent.opt_out(store, row["profile_id"], row["medium"], row["address"])
 
 
 def known_task(store: Store, task: int) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xpimport.clock import now
-from xpimport.defining import attributes, campaigns, imports, settings
+from xpimport.defining import attributes, campaigns, categories, imports, settings
 from xpimport.defining.campaigns import Attached, Campaign
 from xpimport.defining.imports import Import
 from xpimport.errors import FileRefused, Invalid, Refused
@@ -18,15 +18,16 @@ from xpimport.importing import sources, staging
 from xpimport.importing.formats.opening import check_options
 from xpimport.importing.sources import SourceFile, choosing
 from xpimport.reporting.forecast import scheduled_forecast
-from xpimport.rules.definition import ADDRESS, check_mapping, consent_message, consent_missing
+from xpimport.rules.definition import ADDRESS, PLATFORM, check_mapping, consent_message, consent_missing
 from xpimport.rules.durations import format_duration
 from xpimport.rules.guess import CELLS as GUESSED_FROM
 from xpimport.rules.guess import attribute_name, guess_types
 from xpimport.rules.locations import STDIN, parse_location
 from xpimport.rules.pace import parse_rate, parse_window
 from xpimport.rules.schedule import next_after, occurrences, parse_schedule, parse_send_time, parse_zone
+from xpimport.rules.segments import parse_segment
 from xpimport.sending.channels import Outcome, Outgoing, open_channel
-from xpimport.sending.compose import DEFAULT_SENDER, select_profile
+from xpimport.sending.compose import DEFAULT_SENDER, LINK, select_profile
 from xpimport.sending.mime import MessageSkeleton
 from xpimport.sending.render import Rendered, compile_templates
 from xpimport.sending.send import Plan, planned
@@ -43,9 +44,13 @@ def keep_campaign(store: Store, campaign: Campaign, files: Sequence[Attached] | 
         Invalid: a template is broken or names what no attribute has, or a value does not fit.
         Refused: the name is taken, or smtp has no From address.
     """
-    if campaign.channel != campaigns.PLATFORM:
+    if campaign.channel != PLATFORM:
         _check_templates(store, campaign)
     check_sending(campaign)
+    if campaign.category:
+        categories.get(store, campaign.category)
+    if campaign.segment:
+        parse_segment(campaign.segment, attributes.kinds(attributes.everything(store)))
     sender = campaign.sender or settings.get(store, "from")
     if campaign.channel == "smtp" and not sender:
         raise Invalid("A campaign over smtp needs a From address: --from ADDR, or: xpimport settings set from ADDR")
@@ -58,7 +63,7 @@ def _check_templates(store: Store, campaign: Campaign) -> None:
         subject=campaign.subject,
         text=campaign.text,
         html=campaign.html,
-        names=list(attributes.everything(store)),
+        names=[*attributes.everything(store), LINK],
         strict=campaign.strict,
     )
 
@@ -85,7 +90,7 @@ def check_sending(campaign: Campaign) -> None:
         raise Invalid(f"--url is for a webhook; the channel here is {campaign.channel}. Say --channel webhook as well.")
     if campaign.url and not campaign.url.startswith(("https://", "http://")):
         raise Invalid(f"--url {campaign.url!r} is no https address.")
-    if campaign.channel == campaigns.PLATFORM and not campaign.xtremepush_id:
+    if campaign.channel == PLATFORM and not campaign.xtremepush_id:
         raise Invalid("The platform needs the number of its campaign: --xtremepush-id NUMBER")
 
 
@@ -114,7 +119,7 @@ def keep_import(store: Store, draft: Import) -> Kept:
     if draft.campaign is not None:
         campaign = campaigns.get(store, draft.campaign)
         draft = replace(draft, campaign_id=campaign.id)
-        if not campaign.ignore_subscription and campaign.channel != campaigns.PLATFORM:
+        if not campaign.ignore_subscription and campaign.channel != PLATFORM:
             _check_consent(store, draft, campaign, kinds)
         if settings.get(store, "triggers") == "off":
             warnings.append(
@@ -325,8 +330,8 @@ def preview(store: Store, name: str, profile: int) -> Preview:
     if values.get(address) is None:
         raise Refused(f"This profile has no {address}, so it would be excluded as no_address.")
     try:
-        job = ("preview", values, str(values[address]), now().isoformat())
-        return Preview(plan.compose.rendered(values), plan.compose.message(job))
+        job = ("preview", values, str(values[address]), now().isoformat(), "TOKEN")
+        return Preview(plan.compose.rendered(values, "TOKEN"), plan.compose.message(job))
     except NotPersonalised as problem:
         raise Refused(f"This profile's message cannot be made: {problem.detail}.") from None
 
@@ -348,7 +353,7 @@ def send_test(store: Store, name: str, to: str) -> Outcome:
     compose = replace(plan.compose, prefix="[test] ")
     values[ADDRESS[plan.campaign.medium]] = to
     try:
-        message = compose.message(("test-" + secrets.token_hex(8), values, to, now().isoformat()))
+        message = compose.message(("test-" + secrets.token_hex(8), values, to, now().isoformat(), "TOKEN"))
     except NotPersonalised as problem:
         raise Refused(f"The newest profile's message cannot be made: {problem.detail}.") from None
     session = open_channel(plan.kind, plan.settings, plan.place).connect()

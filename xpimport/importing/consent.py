@@ -11,6 +11,7 @@ from xpimport.clock import now, to_text
 from xpimport.errors import Refused
 from xpimport.importing.tasks import Run
 from xpimport.rules.definition import ADDRESS, SUBSCRIPTION, SUBSCRIPTION_TIME
+from xpimport.rules.values import address_key
 from xpimport.store.database import Store
 
 
@@ -140,6 +141,24 @@ def subscribe(store: Store, profile: int, medium: str) -> bool:
 def unsubscribe(store: Store, profile: int, medium: str) -> bool:
     """Opt a profile out, and its address with it; True if it changed."""
     return _set(store, profile, medium, 0)
+
+
+def opt_out(store: Store, profile: int, medium: str, address: str) -> bool:
+    """Opt an address out that a message went to, and the profile if it still has it; True if anything changed."""
+    column, time_column, address_column = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium], ADDRESS[medium]
+    at, key = to_text(now()), address_key(medium, address)
+    with store.writing():
+        before = store.db.total_changes
+        store.db.execute(
+            "INSERT OR IGNORE INTO opt_outs (medium, address, opted_out_at, source) VALUES (?, ?, ?, 'unsubscribe link')",
+            (medium, key, at),
+        )
+        store.db.execute(
+            f"UPDATE profiles SET {column} = 0, {time_column} = ? WHERE id = ? AND {column} IS NOT 0"
+            f" AND lower({address_column}) = ?",
+            (at, profile, key),
+        )
+        return store.db.total_changes > before
 
 
 def _set(store: Store, profile: int, medium: str, value: int) -> bool:

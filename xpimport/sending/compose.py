@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +13,7 @@ from xpimport.rules.definition import ADDRESS
 from xpimport.sending.channels import Outgoing
 from xpimport.sending.mime import MessageSkeleton
 from xpimport.sending.render import NotPersonalised, Rendered, Templates, compile_templates
+from xpimport.store.database import Store
 
 DEFAULT_SENDER = "xpimport@localhost"
 WEBHOOK = "webhook"
@@ -19,8 +21,11 @@ WEBHOOK = "webhook"
 Content = dict[str, Any]
 """What a campaign's messages are made of, as plain values that go through a pipe."""
 
-Job = tuple[str, dict[str, Any], str, str]
-"""One message to make: its key, the person's values as stored, the address, and the moment (ISO 8601)."""
+Job = tuple[str, dict[str, Any], str, str, str]
+"""One message to make: its key, the person's values as stored, the address, the moment (ISO 8601), the opt-out token."""
+
+LINK = "unsubscribe_url"
+"""What a template calls the address at which its reader can opt out."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +37,20 @@ class Composer:
     skeleton: MessageSkeleton
     kinds: Mapping[str, str]
     unsubscribe: str
+    """The mailbox for opt-outs."""
+    link: str = ""
+    """What stands before a token in an opt-out link; empty where nothing receives the clicks."""
     prefix: str = ""
     """What a test message has before its subject."""
 
-    def rendered(self, values: Mapping[str, Any]) -> Rendered:
+    def rendered(self, values: Mapping[str, Any], token: str = "") -> Rendered:
         """A person's content, from the values as stored.
 
         Raises:
             NotPersonalised: the template asks for what this person does not have.
         """
-        return self.templates.render(decoded(values, self.kinds))
+        link = self.link + token if self.link else f"mailto:{self.unsubscribe}?subject=unsubscribe"
+        return self.templates.render({LINK: link, **decoded(values, self.kinds)})
 
     def message(self, job: Job) -> Outgoing:
         """One message.
@@ -50,8 +59,8 @@ class Composer:
             NotPersonalised: the template asks for what this person does not have, or the body is no JSON.
             Invalid: the address cannot be written to.
         """
-        key, values, to, at = job
-        rendered = self.rendered(values)
+        key, values, to, at, token = job
+        rendered = self.rendered(values, token)
         if self.prefix:
             rendered = replace(rendered, subject=self.prefix + rendered.subject)
         if self.channel == WEBHOOK:
@@ -62,8 +71,18 @@ class Composer:
             to=to,
             message_id=f"{key}@{self.skeleton.sender.rpartition('@')[2]}",
             date=datetime.fromisoformat(at),
-            extra_headers={"List-Unsubscribe": f"<mailto:{self.unsubscribe}?subject=unsubscribe>"},
+            extra_headers=self._opting_out(token),
         )
+
+    def _opting_out(self, token: str) -> dict[str, str]:
+        """How mail programs offer an opt-out: a mailbox, and one click where a link is received (RFC 2369, RFC 8058)."""
+        mailbox = f"<mailto:{self.unsubscribe}?subject=unsubscribe>"
+        if not self.link:
+            return {"List-Unsubscribe": mailbox}
+        return {
+            "List-Unsubscribe": f"<{self.link}{token}>, {mailbox}",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }
 
 
 def _json_body(text: str) -> bytes:
@@ -85,6 +104,7 @@ def content_of(row: Any, kinds: Mapping[str, str], settings: Mapping[str, str]) 
         "sender": row["sender"] or settings.get("from") or DEFAULT_SENDER,
         "kinds": dict(kinds),
         "options": json.loads(row["options"]),
+        "link": settings.get("unsubscribe.url") or "",
     }
 
 
@@ -101,11 +121,12 @@ def composer(content: Content) -> Composer:
             subject=content["subject"],
             text=content["text"],
             html=content["html"],
-            names=list(content["kinds"]),
+            names=[*content["kinds"], LINK],
             strict=content["strict"],
         ),
         skeleton=skeleton,
         kinds=content["kinds"],
+        link=content.get("link", ""),
         unsubscribe=content["options"].get("unsubscribe") or skeleton.sender,
     )
 
@@ -113,6 +134,19 @@ def composer(content: Content) -> Composer:
 def key_of(store_id: str, trigger: int, profile: int) -> str:
     """The idempotency key of a person's message in a send: the same on every attempt, different in every store."""
     return hashlib.sha256(f"{store_id}/{trigger}/{profile}".encode()).hexdigest()[:32]
+
+
+def secret_of(store: Store) -> bytes:
+    """What this store signs opt-out tokens with; made when first asked for."""
+    found = store.scalar("SELECT value FROM settings WHERE name = 'store.secret'")
+    if found is None:
+        with store.writing():
+            store.db.execute(
+                "INSERT INTO settings (name, value) VALUES ('store.secret', ?) ON CONFLICT DO NOTHING",
+                (secrets.token_hex(32),),
+            )
+        found = store.scalar("SELECT value FROM settings WHERE name = 'store.secret'")
+    return bytes.fromhex(found)
 
 
 def select_profile(kinds: Mapping[str, str]) -> str:

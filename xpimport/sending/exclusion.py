@@ -6,10 +6,14 @@ the last of them nothing has been sent, so an interrupted decision is thrown awa
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from xpimport.clock import now, to_text
-from xpimport.rules.definition import ADDRESS, SUBSCRIPTION
-from xpimport.sending import rest
+from xpimport.rules.control import in_control_group
+from xpimport.rules.definition import ADDRESS, PLATFORM, SUBSCRIPTION
+from xpimport.rules.segments import Segment, parse_segment
+from xpimport.rules.values import BUILT_IN
+from xpimport.sending import caps, rest
 from xpimport.sending.triggers import Trigger
 from xpimport.store.claims import heartbeat
 from xpimport.store.database import Store
@@ -20,10 +24,14 @@ REASONS = {
     "no_address": "the profile has no address of this medium",
     "invalid_address": "the address cannot be written to",
     "suppressed": "the address is on the suppression list",
+    "bounced": "mail to the address came back",
     "unsubscribed": "the person or the address has opted out",
     "subscription_unset": "nobody has said whether the person agreed",
+    "outside_segment": "the campaign's segment leaves the person out",
     "same_send": "another trigger of the same import and moment, or of the same list, sends to this person",
     "duplicate_address": "another profile of this send has the same address",
+    "frequency_cap": "the person had as many messages of this category as may be, or one too recently",
+    "control_group": "the person is in the campaign's control group",
 }
 """In the order in which they are looked at (DESIGN, section 4)."""
 
@@ -40,10 +48,13 @@ def decide(store: Store, trigger: Trigger) -> None:
         " reason TEXT)"
     )
     family = rest.family(store, trigger.id)
-    _first_reasons(
-        store, trigger, campaign["medium"], family, live=campaign["live"], ignore=campaign["ignore_subscription"]
-    )
-    _duplicates(store, trigger, campaign["medium"], family)
+    _first_reasons(store, trigger, campaign, family)
+    if campaign["channel"] != PLATFORM:
+        _duplicates(store, trigger, campaign["medium"], family)
+    if campaign["category"]:
+        caps.apply(store, trigger.id, campaign)
+    if campaign["control_group"]:
+        _control_group(store, campaign["id"], campaign["control_group"])
     _set_down(store, trigger)
     store.db.execute("DROP TABLE temp.decision")
 
@@ -66,23 +77,27 @@ def blocked(medium: str, *, ignore_subscription: bool) -> str:
     column, sub = ADDRESS[medium], SUBSCRIPTION[medium]
     key = f"lower(p.{column})" if medium == "email" else f"p.{column}"
     listed = "EXISTS (SELECT 1 FROM {table} x WHERE x.medium = '{medium}' AND x.address = {key})"
-    cases = f"WHEN {listed.format(table='suppressions', medium=medium, key=key)} THEN 'suppressed'"
+    of_list = f"FROM suppressions x WHERE x.medium = '{medium}' AND x.address = {key}"
+    cases = (
+        f"WHEN EXISTS (SELECT 1 {of_list}) THEN"
+        f" (SELECT CASE x.reason WHEN 'bounced' THEN 'bounced' ELSE 'suppressed' END {of_list})"
+    )
     if not ignore_subscription:
         opted_out = listed.format(table="opt_outs", medium=medium, key=key)
         cases += f" WHEN p.{sub} = 0 OR {opted_out} THEN 'unsubscribed' WHEN p.{sub} IS NULL THEN 'subscription_unset'"
     return f"CASE {cases} END"
 
 
-def _first_reasons(
-    store: Store, trigger: Trigger, medium: str, family: Sequence[int], *, live: bool, ignore: bool
-) -> None:
-    column = ADDRESS[medium]
-    sound = f"p.{column} LIKE '%_@_%._%'" if medium == "email" else f"p.{column} NOT GLOB '*[^0-9]*'"
+def _first_reasons(store: Store, trigger: Trigger, campaign: Any, family: Sequence[int]) -> None:
+    medium = campaign["medium"]
+    column, segment = ADDRESS[medium], _segment(store, campaign["segment"])
+    cases = f"WHEN NOT :live THEN 'not_live' WHEN p.id IS NULL THEN 'forgotten' {_address(campaign)}"
+    outside = f"CASE WHEN NOT {segment.sql} THEN 'outside_segment' END"
+    consent = "NULL" if campaign["channel"] == PLATFORM else _consent(campaign)
     store.db.execute(
         "INSERT INTO temp.decision (profile, row, address, reason)"
-        f" SELECT a.profile_id, a.row, p.{column}, CASE WHEN NOT :live THEN 'not_live' WHEN p.id IS NULL THEN 'forgotten'"
-        f" WHEN p.{column} IS NULL THEN 'no_address' WHEN NOT ({sound}) THEN 'invalid_address'"
-        f" ELSE coalesce({blocked(medium, ignore_subscription=ignore)}, CASE WHEN EXISTS (SELECT 1 FROM triggers t"
+        f" SELECT a.profile_id, a.row, p.{column}, CASE {cases}"
+        f" ELSE coalesce({consent}, {outside}, CASE WHEN EXISTS (SELECT 1 FROM triggers t"
         " JOIN deliveries d ON d.trigger_id = t.id AND d.profile_id = a.profile_id WHERE t.import_id = :import_id"
         " AND t.send_at = :send_at AND t.id <> :trigger AND d.state NOT IN ('excluded', 'failed')"
         " AND t.state IN ('sending', 'sent', 'stopped', 'held')"
@@ -92,12 +107,45 @@ def _first_reasons(
         " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.trigger_id = :trigger AND d.profile_id = a.profile_id)"
         " ORDER BY a.profile_id",
         {
-            "live": live,
+            "live": campaign["live"],
             "import_id": trigger.import_id,
             "send_at": to_text(trigger.send_at) if trigger.send_at else None,
             "trigger": trigger.id,
             "task": trigger.task,
+            **segment.values,
         },
+    )
+
+
+def _address(campaign: Any) -> str:
+    """SQL for a profile p that has nothing to be addressed by; the platform knows people by user_id."""
+    if campaign["channel"] == PLATFORM:
+        return "WHEN p.user_id IS NULL THEN 'no_address'"
+    column = ADDRESS[campaign["medium"]]
+    sound = f"p.{column} LIKE '%_@_%._%'" if campaign["medium"] == "email" else f"p.{column} NOT GLOB '*[^0-9]*'"
+    return f"WHEN p.{column} IS NULL THEN 'no_address' WHEN NOT ({sound}) THEN 'invalid_address'"
+
+
+def _consent(campaign: Any) -> str:
+    return blocked(campaign["medium"], ignore_subscription=bool(campaign["ignore_subscription"]))
+
+
+def _segment(store: Store, text: str | None) -> Segment:
+    if not text:
+        return Segment("TRUE", {})
+    kinds = {row["name"]: row["type"] for row in store.all("SELECT name, type FROM attributes")}
+    return parse_segment(text, {**BUILT_IN, **kinds})
+
+
+def _control_group(store: Store, campaign: int, share: float) -> None:
+    store.db.create_function(
+        "in_control_group",
+        1,
+        lambda profile: in_control_group(campaign, profile, share),
+        deterministic=True,
+    )
+    store.db.execute(
+        "UPDATE temp.decision SET reason = 'control_group' WHERE reason IS NULL AND in_control_group(profile)"
     )
 
 

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from xpimport.clock import now
+from xpimport.clock import now, to_text
 from xpimport.errors import Invalid
+from xpimport.rules.bounces import is_bounce
 from xpimport.rules.definition import ADDRESS
 from xpimport.rules.pace import retry_wait
+from xpimport.rules.tokens import make_token
 from xpimport.rules.trigger import backoff
+from xpimport.rules.values import address_key
 from xpimport.sending.channels import Outcome
 from xpimport.sending.compose import Job, address_of, key_of, select_profile
 from xpimport.sending.exclusion import blocked
@@ -29,6 +32,7 @@ class Campaign:
     ignore_subscription: bool
     kinds: Mapping[str, str]
     store_id: str
+    secret: bytes
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,16 @@ def record(store: Store, trigger: Trigger, outcomes: Sequence[tuple[Grant, Outco
             )
             for grant, outcome in outcomes
         ],
+    )
+
+
+def record_bounces(store: Store, medium: str, outcomes: Sequence[tuple[Grant, Outcome]]) -> None:
+    """Inside a transaction: addresses that the server does not know are not written to again."""
+    gone = [grant.job[2] for grant, outcome in outcomes if outcome.state == "failed" and is_bounce(outcome.detail)]
+    store.db.executemany(
+        "INSERT INTO suppressions (medium, address, reason, suppressed_at) VALUES (?, ?, 'bounced', ?)"
+        " ON CONFLICT DO NOTHING",
+        [(medium, address_key(medium, address), to_text(now())) for address in gone],
     )
 
 
@@ -186,7 +200,8 @@ class Granter:
             self._exclude(row, "invalid_address", problem.message, at)
             return None
         key = key_of(self._campaign.store_id, self._trigger.id, row["profile_id"])
-        return Grant(row["profile_id"], row["attempts"] + 1, (key, values, address, at.isoformat()))
+        token = make_token(self._campaign.secret, self._trigger.id, row["profile_id"])
+        return Grant(row["profile_id"], row["attempts"] + 1, (key, values, address, at.isoformat(), token))
 
     def _why_not(self, row: Any) -> str | None:
         if row["found"] is None:

@@ -18,7 +18,7 @@ from xpimport.rules import trigger as rules
 from xpimport.rules.pace import Pace, Window, parse_rate, parse_window
 from xpimport.sending import canary, ledger, triggers
 from xpimport.sending.channels import AuthRefused, Outcome, open_channel
-from xpimport.sending.compose import Composer, Content, composer, content_of
+from xpimport.sending.compose import Composer, Content, composer, content_of, secret_of
 from xpimport.sending.exclusion import decide
 from xpimport.sending.ledger import Campaign, Grant, Granter
 from xpimport.sending.lines import FEW, Event, Lines, Processes, Threads
@@ -86,6 +86,7 @@ def planned(store: Store, campaign_id: int, kinds: Mapping[str, str], settings: 
             ignore_subscription=bool(row["ignore_subscription"]),
             kinds=kinds,
             store_id=str(store.scalar("SELECT value FROM settings WHERE name = 'store.id'")),
+            secret=secret_of(store),
         ),
         content=content,
         compose=composer(content),
@@ -172,6 +173,7 @@ class _Send:
         """One transaction: the outcomes that have come in, then the intents of the next messages."""
         if self.outcomes:
             ledger.record(self.store, self.trigger, self.outcomes)
+            ledger.record_bounces(self.store, self.plan.campaign.medium, self.outcomes)
             self.done += len(self.outcomes)
             self.outcomes = []
         if time.monotonic() > self._heard + 1:

@@ -8,7 +8,7 @@ from xpimport.clock import from_text, now, to_text
 from xpimport.rules import trigger as rules
 from xpimport.rules.definition import Definition
 from xpimport.rules.pace import Canary
-from xpimport.sending import rest
+from xpimport.sending import caps, rest
 from xpimport.store.claims import heartbeat, lapsed, me
 from xpimport.store.database import Store
 
@@ -221,7 +221,7 @@ def claim(store: Store, trigger: Trigger) -> Trigger | None:
             if off:
                 move(store, trigger.id, state, rules.HELD, "triggers_off")
                 return None
-            if _behind_another(store, current) or rest.undecided(store, current.id):
+            if _behind_another(store, current) or _others_decide(store, current.id):
                 return None
             move(store, trigger.id, state, rules.SENDING, "due", wake_at=now())
         elif state != rules.SENDING or not lapsed(row["owner"], row["heartbeat"]):
@@ -235,6 +235,10 @@ def claim(store: Store, trigger: Trigger) -> Trigger | None:
             (me(), heartbeat(), to_text(now()), to_text(now()), trigger.id),
         )
         return get(store, trigger.id)
+
+
+def _others_decide(store: Store, trigger: int) -> bool:
+    return rest.undecided(store, trigger) or caps.undecided(store, trigger)
 
 
 def _behind_another(store: Store, trigger: Trigger) -> bool:

@@ -1,0 +1,46 @@
+"""How often a person may get a category: rolling caps and a cool-down, counted over all campaigns of the category."""
+
+from typing import Any
+
+from xpimport.clock import now
+from xpimport.store.database import Store
+
+DAY = 86_400
+SPANS = (("per_day", DAY), ("per_week", 7 * DAY), ("per_month", 30 * DAY))
+
+
+def undecided(store: Store, trigger: int) -> bool:
+    """Whether another send of the same category is deciding whom it sends to: two at once would not count each other."""
+    return bool(
+        store.scalar(
+            "SELECT EXISTS (SELECT 1 FROM triggers g JOIN campaigns c ON c.id = g.campaign_id WHERE g.state = 'sending'"
+            " AND g.decided_at IS NULL AND g.id <> ? AND c.category = (SELECT c.category FROM triggers g"
+            " JOIN campaigns c ON c.id = g.campaign_id WHERE g.id = ?))",
+            trigger,
+            trigger,
+        )
+    )
+
+
+def apply(store: Store, trigger: int, campaign: Any) -> None:
+    """Mark, in temp.decision, those for whom one more message of the category would be too many."""
+    category = store.one("SELECT * FROM categories WHERE name = ?", campaign["category"])
+    if category is None:
+        return
+    at = int(now().timestamp())
+    limits = [(span, category[name]) for name, span in SPANS if category[name] is not None]
+    if category["cool_down"]:
+        limits.append((category["cool_down"], 1))
+    if not limits:
+        return
+    over = " OR ".join(f"count(*) FILTER (WHERE d.changed_at > {at - span}) >= {int(limit)}" for span, limit in limits)
+    oldest = at - max(span for span, _ in limits)
+    store.db.execute(
+        "UPDATE temp.decision SET reason = 'frequency_cap' WHERE reason IS NULL AND profile IN (SELECT d.profile_id"
+        " FROM campaigns c JOIN triggers g ON g.campaign_id = c.id JOIN deliveries d ON d.trigger_id = g.id"
+        " WHERE c.category = ? AND c.medium = ? AND g.id <> ? AND g.began_at IS NOT NULL AND d.changed_at > ?"
+        " AND (d.state IN ('accepted', 'uncertain', 'attempting')"
+        " OR (d.state IN ('pending', 'retry') AND g.state IN ('scheduled', 'sending')))"
+        f" GROUP BY d.profile_id HAVING {over})",
+        (category["name"], campaign["medium"], trigger, oldest),
+    )
