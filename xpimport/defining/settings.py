@@ -77,8 +77,15 @@ def _smtp_url(text: str) -> str:
     return text
 
 
+def _seconds(text: str) -> str:
+    if text and not (text.isascii() and text.isdigit() and 1 <= int(text) <= 3600):
+        raise Invalid(f"{text!r} is not a whole number of seconds from 1 to 3600.")
+    return text
+
+
 def _base_url(text: str) -> str:
-    if text and not (text.startswith("https://") and text.isascii() and not set(text) & set(' <>,"')):
+    local = text.startswith(("http://127.0.0.1", "http://localhost"))
+    if text and not ((text.startswith("https://") or local) and text.isascii() and not set(text) & set(' <>,"')):
         raise Invalid(f"{text!r} is no https address. Write it like https://example.com/unsubscribe/")
     return text
 
@@ -112,7 +119,10 @@ SETTINGS = {
         Setting("smtp.ca_file", "", _text, "certificates to trust instead of the system's"),
         Setting("smtp.connections", "8", _count, "how many connections a send opens at once"),
         Setting("smtp.timeout", "", _duration, "how long to wait for the sending server's answers"),
-        Setting("http.ca_file", "", _path, "certificates to trust for https sources instead of the system's"),
+        Setting("webhook.timeout", "", _seconds, "how many seconds to wait for a receiver's answer"),
+        Setting("xtremepush.url", "", _base_url, "the platform's API, like https://api.xtremepush.com"),
+        Setting("xtremepush.token", "", _secret, "where the project's API token is: file:PATH or env:NAME"),
+        Setting("http.ca_file", "", _path, "certificates to trust for https instead of the system's"),
         Setting("sftp.known_hosts", "", _path, "a file of host keys, besides ~/.ssh/known_hosts and /etc/ssh"),
         Setting("imports.at_once", "2", _count, "how many imports run at the same time"),
         Setting("file.look", "2s", _duration, "how far apart run-now looks twice at a file to see that it is finished"),

@@ -29,8 +29,8 @@ from xpimport.rules.segments import parse_segment
 from xpimport.sending.channels import Outcome, Outgoing, open_channel
 from xpimport.sending.compose import DEFAULT_SENDER, LINK, select_profile
 from xpimport.sending.mime import MessageSkeleton
+from xpimport.sending.plan import Plan, planned
 from xpimport.sending.render import Rendered, compile_templates
-from xpimport.sending.send import Plan, planned
 from xpimport.store.database import Store
 
 LOOKED_AHEAD = 30
@@ -365,6 +365,8 @@ def send_test(store: Store, name: str, to: str) -> Outcome:
 
 def _planned(store: Store, name: str, profile: int | None) -> "tuple[Plan, dict[str, Any]]":
     campaign = campaigns.get(store, name)
+    if campaign.channel == PLATFORM:
+        raise Refused("The platform has the content of this campaign; look at it and try it there.")
     kinds = {attribute: kind for attribute, (kind, _) in kinds_of(store).items()}
     values = {value.name: value.value for value in settings.everything(store)}
     which = "p.id = ?" if profile is not None else "p.email IS NOT NULL ORDER BY p.id DESC LIMIT 1"

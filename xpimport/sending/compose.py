@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from xpimport.errors import Invalid
-from xpimport.rules.definition import ADDRESS
+from xpimport.rules.definition import ADDRESS, PLATFORM
 from xpimport.sending.channels import Outgoing
 from xpimport.sending.mime import MessageSkeleton
 from xpimport.sending.render import NotPersonalised, Rendered, Templates, compile_templates
@@ -119,7 +119,8 @@ def composer(content: Content) -> Composer:
         channel=content["channel"],
         templates=compile_templates(
             subject=content["subject"],
-            text=content["text"],
+            # The platform has the content itself.
+            text="" if content["channel"] == PLATFORM else content["text"],
             html=content["html"],
             names=[*content["kinds"], LINK],
             strict=content["strict"],

@@ -6,22 +6,21 @@ Each of its transactions carries the outcomes that have come in and the intents 
 
 import queue
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from xpimport.clock import now
 from xpimport.errors import Invalid, Unreachable, XpimportError
 from xpimport.rules import trigger as rules
-from xpimport.rules.pace import Pace, Window, parse_rate, parse_window
+from xpimport.rules.definition import PLATFORM
 from xpimport.sending import canary, ledger, triggers
 from xpimport.sending.channels import AuthRefused, Outcome, open_channel
-from xpimport.sending.compose import Composer, Content, composer, content_of, secret_of
+from xpimport.sending.chunks import Chunks
 from xpimport.sending.exclusion import decide
-from xpimport.sending.ledger import Campaign, Grant, Granter
+from xpimport.sending.ledger import Grant, Granter
 from xpimport.sending.lines import FEW, Event, Lines, Processes, Threads
+from xpimport.sending.plan import Plan, Progress, planned
 from xpimport.sending.triggers import Trigger
 from xpimport.store.database import Store
 
@@ -29,9 +28,6 @@ AGAIN = timedelta(minutes=1)
 """How long a send waits when no connection can be made."""
 LINGER = 0.002
 """Seconds for which a transaction waits for more lines than one to have something to say."""
-
-Progress = Callable[[int, int], None]
-"""Called with people done and people in all."""
 
 
 @dataclass(frozen=True)
@@ -41,67 +37,6 @@ class Sent:
     trigger: Trigger
     connected: bool
     problem: str | None = None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How one send goes out: its content, where to, and in what measure."""
-
-    campaign: Campaign
-    content: Content
-    compose: Composer
-    kind: str
-    settings: Mapping[str, str]
-    place: Path
-    pace: Pace
-    window: Window | None
-    zone: ZoneInfo
-
-    @property
-    def connections(self) -> int:
-        """How many lines to open; a Maildir is one."""
-        return 1 if self.kind == "outbox" else int(self.settings.get("smtp.connections", "8"))
-
-    def is_open(self) -> bool:
-        """Whether the send window lets messages out now."""
-        return self.window is None or self.window.is_open(now(), self.zone)
-
-
-def planned(store: Store, campaign_id: int, kinds: Mapping[str, str], settings: Mapping[str, str]) -> Plan:
-    """A campaign as it stands at this moment, ready to send.
-
-    Raises:
-        Invalid: a template or the From address is broken.
-    """
-    row = store.one("SELECT * FROM campaigns WHERE id = ?", campaign_id)
-    content = content_of(row, kinds, settings)
-    options = content["options"]
-    own = {name: str(value) for name, value in options.items() if name in ("url", "secret", "token")}
-    own |= {name: "on" for name in ("allow_private", "dedupes") if options.get(name)}
-    if "xtremepush_id" in options:
-        own["xtremepush.id"] = options["xtremepush_id"]
-    return Plan(
-        campaign=Campaign(
-            medium=row["medium"],
-            ignore_subscription=bool(row["ignore_subscription"]),
-            kinds=kinds,
-            store_id=str(store.scalar("SELECT value FROM settings WHERE name = 'store.id'")),
-            secret=secret_of(store),
-        ),
-        content=content,
-        compose=composer(content),
-        kind=row["channel"],
-        settings={**settings, **own},
-        place=channel_directory(store, row["channel"]),
-        pace=Pace(parse_rate(options["rate"]) if options.get("rate") else None, time.monotonic()),
-        window=parse_window(options["window"]) if options.get("window") else None,
-        zone=ZoneInfo(settings.get("timezone", "UTC")),
-    )
-
-
-def channel_directory(store: Store, kind: str) -> Path:
-    """Where a kind of channel keeps its files, beside the store."""
-    return store.folder(kind)
 
 
 class _Send:
@@ -137,11 +72,18 @@ class _Send:
         )
 
     def run(self) -> None:
-        """Open the lines and send until nothing more may be begun.
+        """Send until nothing more may be begun.
 
         Raises:
             Invalid: a setting of the channel is missing or bad.
+            Unreachable: the platform cannot be looked up.
         """
+        if self.plan.kind == PLATFORM:
+            self._run_chunks()
+        else:
+            self._run_lines()
+
+    def _run_lines(self) -> None:
         plan, count = self.plan, min(self.plan.connections, self.total)
         channel = open_channel(plan.kind, plan.settings, plan.place)
         self.lines = set(range(count))
@@ -154,6 +96,14 @@ class _Send:
         finally:
             self._land()
             self._lines.close()
+
+    def _run_chunks(self) -> None:
+        chunks = Chunks(self.store, self.trigger, self.plan, self.total, self.progress)
+        chunks.run()
+        self.connected = chunks.verdict != "lost_connection"
+        self.verdict = "go" if chunks.verdict == "lost_connection" else chunks.verdict
+        if chunks.problem:
+            self.problem = Unreachable(chunks.problem)
 
     def _loop(self) -> None:
         while self.lines:

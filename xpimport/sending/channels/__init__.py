@@ -12,6 +12,8 @@ from xpimport.errors import Invalid, Unreachable
 KINDS = {
     "outbox": "xpimport.sending.channels.outbox:open_outbox",
     "smtp": "xpimport.sending.channels.smtp:open_smtp",
+    "webhook": "xpimport.sending.channels.webhook:open_webhook",
+    "xtremepush": "xpimport.sending.channels.xtremepush:open_xtremepush",
 }
 
 

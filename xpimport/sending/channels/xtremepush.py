@@ -1,0 +1,123 @@
+"""The platform's own API: one execute/campaign call hands over a chunk of people, addressed by user_id.
+
+https://docs.xtremepush.com/reference/campaign-execute. Success means that the call was validated, not that anybody
+has the message. Nothing documents that a repeated call is recognised, so one without an answer is not repeated.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xpimport.errors import Invalid
+from xpimport.secrets import resolve
+from xpimport.sending.channels import ACCEPTED, Outcome, Outgoing
+from xpimport.sending.channels.http_wire import ANSWER, Answer, NotSent, PerhapsReceived, Receiver, host_header
+
+CHUNK = 500
+"""People in one call; the documents name no limit."""
+
+PATH = "/api/external/execute/campaign"
+_LATER = frozenset({429, 500, 502, 503, 504})
+_WHO = frozenset({401, 403})
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A project of the platform; `token` is a reference."""
+
+    url: str
+    token: str
+    campaign: str
+    ca_file: str
+    timeout: float
+    medium: str = "email"
+
+    def connect(self) -> "PlatformSession":
+        """Look the platform up, and read the token.
+
+        Raises:
+            Unreachable: its name cannot be looked up.
+            Invalid: the token cannot be had.
+        """
+        return PlatformSession(self)
+
+
+class PlatformSession:
+    """Hands chunks over."""
+
+    def __init__(self, platform: Platform) -> None:
+        """Prepare what all calls have in common."""
+        self._token = resolve(platform.token)
+        self._campaign = platform.campaign
+        url = platform.url.rstrip("/") + PATH
+        self._headers = {"Content-Type": "application/json", "User-Agent": "xpimport", "Host": host_header(url)}
+        # Which address the platform has is the operator's own setting, not a campaign's.
+        self._receiver = Receiver(url, allow_private=True, ca_file=platform.ca_file, timeout=platform.timeout)
+
+    def send(self, message: Outgoing) -> Outcome:
+        """Hand over one chunk, whose people and variables are the body."""
+        number: Any = int(self._campaign) if self._campaign.isdigit() else self._campaign
+        call = {
+            "apptoken": self._token,
+            "id": number,
+            "target_by": "user_id",
+            "target_with_params": json.loads(message.body),
+            "params": {"external_message_id": message.key},
+        }
+        try:
+            answer = self._receiver.post(json.dumps(call, ensure_ascii=False).encode(), self._headers)
+        except NotSent as problem:
+            return Outcome("retry", "unreachable", str(problem), connection_lost=True)
+        except PerhapsReceived as problem:
+            return Outcome("uncertain", "no_answer", str(problem))
+        return outcome_of(answer, self._token)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._receiver.close()
+
+
+def outcome_of(answer: Answer, token: str) -> Outcome:
+    """What an answer means for its chunk: the code in the envelope counts, where there is one."""
+    envelope = answer.json()
+    code, said = answer.status, answer.said
+    if isinstance(envelope, dict):
+        told = envelope.get("code")
+        code = told if isinstance(told, int) else code
+        problem = envelope.get("message") or envelope.get("errors")
+        said = f"{code} {problem}" if problem else said
+        if 200 <= code < 300 and envelope.get("success") is False:
+            return Outcome("failed", "rejected_by_server", said[:500].replace(token, "***"))
+    said = said[:500].replace(token, "***")
+    if 200 <= code < 300:
+        # An answer that is no envelope is not the platform's: a proxy's page, perhaps.
+        known = isinstance(envelope, dict)
+        return ACCEPTED if known else Outcome("uncertain", "unknown_answer", said)
+    if code in _WHO:
+        return Outcome("retry", "auth_refused", said, auth=True)
+    if code in _LATER:
+        return Outcome("retry", "temporary_refusal", said, retry_after=answer.retry_after)
+    return Outcome("failed", "rejected_by_server", said)
+
+
+def open_xtremepush(settings: Mapping[str, str], _directory: Path) -> Platform:
+    """The project that the settings name; connects to nothing yet.
+
+    Raises:
+        Invalid: a setting is missing.
+    """
+    for name, how in (
+        ("xtremepush.url", "https://api.xtremepush.com"),
+        ("xtremepush.token", "file:/path/to/it"),
+    ):
+        if not settings.get(name):
+            raise Invalid(f"The platform needs a setting: xpimport settings set {name} {how}")
+    return Platform(
+        url=settings["xtremepush.url"],
+        token=settings["xtremepush.token"],
+        campaign=settings.get("xtremepush.id", ""),
+        ca_file=settings.get("http.ca_file", ""),
+        timeout=float(settings.get("webhook.timeout") or ANSWER),
+    )

@@ -1,0 +1,77 @@
+"""How one send goes out: its content, where to, how fast, and in which hours."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from xpimport.clock import now
+from xpimport.rules.pace import Pace, Window, parse_rate, parse_window
+from xpimport.sending.compose import Composer, Content, composer, content_of, secret_of
+from xpimport.sending.ledger import Campaign
+from xpimport.store.database import Store
+
+Progress = Callable[[int, int], None]
+"""Called with people done and people in all."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one send goes out: its content, where to, and in what measure."""
+
+    campaign: Campaign
+    content: Content
+    compose: Composer
+    kind: str
+    settings: Mapping[str, str]
+    place: Path
+    pace: Pace
+    window: Window | None
+    zone: ZoneInfo
+
+    @property
+    def connections(self) -> int:
+        """How many lines to open; a Maildir is one."""
+        return 1 if self.kind == "outbox" else int(self.settings.get("smtp.connections", "8"))
+
+    def is_open(self) -> bool:
+        """Whether the send window lets messages out now."""
+        return self.window is None or self.window.is_open(now(), self.zone)
+
+
+def planned(store: Store, campaign_id: int, kinds: Mapping[str, str], settings: Mapping[str, str]) -> Plan:
+    """A campaign as it stands at this moment, ready to send.
+
+    Raises:
+        Invalid: a template or the From address is broken.
+    """
+    row = store.one("SELECT * FROM campaigns WHERE id = ?", campaign_id)
+    content = content_of(row, kinds, settings)
+    options = content["options"]
+    own = {name: str(value) for name, value in options.items() if name in ("url", "secret", "token")}
+    own |= {name: "on" for name in ("allow_private", "dedupes") if options.get(name)}
+    if "xtremepush_id" in options:
+        own["xtremepush.id"] = options["xtremepush_id"]
+    return Plan(
+        campaign=Campaign(
+            medium=row["medium"],
+            ignore_subscription=bool(row["ignore_subscription"]),
+            kinds=kinds,
+            store_id=str(store.scalar("SELECT value FROM settings WHERE name = 'store.id'")),
+            secret=secret_of(store),
+        ),
+        content=content,
+        compose=composer(content),
+        kind=row["channel"],
+        settings={**settings, **own},
+        place=channel_directory(store, row["channel"]),
+        pace=Pace(parse_rate(options["rate"]) if options.get("rate") else None, time.monotonic()),
+        window=parse_window(options["window"]) if options.get("window") else None,
+        zone=ZoneInfo(settings.get("timezone", "UTC")),
+    )
+
+
+def channel_directory(store: Store, kind: str) -> Path:
+    """Where a kind of channel keeps its files, beside the store."""
+    return store.folder(kind)
