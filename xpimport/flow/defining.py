@@ -28,6 +28,7 @@ from xpimport.rules.schedule import next_after, occurrences, parse_schedule, par
 from xpimport.rules.segments import parse_segment
 from xpimport.sending.channels import Outcome, Outgoing, open_channel
 from xpimport.sending.compose import DEFAULT_SENDER, LINK, select_profile
+from xpimport.sending.headers import envelope
 from xpimport.sending.mime import MessageSkeleton
 from xpimport.sending.plan import Plan, planned
 from xpimport.sending.render import Rendered, compile_templates
@@ -54,7 +55,12 @@ def keep_campaign(store: Store, campaign: Campaign, files: Sequence[Attached] | 
     sender = campaign.sender or settings.get(store, "from")
     if campaign.channel == "smtp" and not sender:
         raise Invalid("A campaign over smtp needs a From address: --from ADDR, or: xpimport settings set from ADDR")
-    MessageSkeleton(sender or DEFAULT_SENDER)
+    attached = [(file.name, file.type, file.content) for file in files or ()]
+    MessageSkeleton(
+        sender or DEFAULT_SENDER, reply_to=campaign.reply_to, headers=campaign.headers, attachments=attached
+    )
+    if campaign.unsubscribe:
+        envelope("--unsubscribe-to", campaign.unsubscribe)
     return campaigns.change(store, campaign, files) if campaign.id else campaigns.add(store, campaign, files or ())
 
 
@@ -65,6 +71,7 @@ def _check_templates(store: Store, campaign: Campaign) -> None:
         html=campaign.html,
         names=[*attributes.everything(store), LINK],
         strict=campaign.strict,
+        preheader=campaign.preheader,
     )
 
 

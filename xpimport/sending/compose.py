@@ -3,7 +3,7 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -93,8 +93,10 @@ def _json_body(text: str) -> bytes:
     return text.encode()
 
 
-def content_of(row: Any, kinds: Mapping[str, str], settings: Mapping[str, str]) -> Content:
-    """What makes the messages of the campaign in `row`."""
+def content_of(
+    row: Any, kinds: Mapping[str, str], settings: Mapping[str, str], files: Sequence[tuple[str, str, bytes]] = ()
+) -> Content:
+    """What makes the messages of the campaign in `row`, which has these files attached (name, type, content)."""
     return {
         "channel": row["channel"],
         "subject": row["subject"],
@@ -104,6 +106,7 @@ def content_of(row: Any, kinds: Mapping[str, str], settings: Mapping[str, str]) 
         "sender": row["sender"] or settings.get("from") or DEFAULT_SENDER,
         "kinds": dict(kinds),
         "options": json.loads(row["options"]),
+        "files": [tuple(file) for file in files],
         "link": settings.get("unsubscribe.url") or "",
     }
 
@@ -114,7 +117,13 @@ def composer(content: Content) -> Composer:
     Raises:
         Invalid: a template, a header or an address is broken.
     """
-    skeleton = MessageSkeleton(content["sender"])
+    options = content["options"]
+    skeleton = MessageSkeleton(
+        content["sender"],
+        reply_to=options.get("reply_to"),
+        headers=options.get("headers", ()),
+        attachments=content["files"],
+    )
     return Composer(
         channel=content["channel"],
         templates=compile_templates(
@@ -124,11 +133,12 @@ def composer(content: Content) -> Composer:
             html=content["html"],
             names=[*content["kinds"], LINK],
             strict=content["strict"],
+            preheader=options.get("preheader"),
         ),
         skeleton=skeleton,
         kinds=content["kinds"],
         link=content.get("link", ""),
-        unsubscribe=content["options"].get("unsubscribe") or skeleton.sender,
+        unsubscribe=options.get("unsubscribe") or skeleton.sender,
     )
 
 

@@ -25,6 +25,7 @@ _OWN_HEADERS = frozenset(
         *("received", "return-path", "delivered-to"),
     }
 )
+_CAMPAIGN_HEADERS = frozenset({"reply-to", "list-unsubscribe", "list-unsubscribe-post"})
 _OWN_PREFIXES = ("content-", "resent-")
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -167,6 +168,20 @@ def extra(name: str, value: str) -> str:
     if folded is None:
         raise Invalid(f"{name}: addresses and links must be ASCII, and no longer than {MAX_LINE} octets.")
     return folded
+
+
+def own_header(line: str) -> str:
+    """A header that the campaign adds, from `Name: value`.
+
+    Raises:
+        Invalid: it is not written so, or is one that this program writes.
+    """
+    name, colon, value = line.partition(":")
+    if not colon or not value.strip():
+        raise Invalid(f"--header {line!r} is not like 'X-Campaign: spring'.")
+    if name.strip().lower() in _CAMPAIGN_HEADERS:
+        raise Invalid(f"The header {name.strip()!r} has an option of its own.")
+    return extra(name.strip(), value)
 
 
 def checked_id(message_id: str) -> str:

@@ -7,34 +7,59 @@ with the `email` package and compare.
 
 import binascii
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from urllib.parse import quote
 
 from xpimport.errors import Invalid
 from xpimport.sending.channels import Outgoing
-from xpimport.sending.headers import checked_id, date_text, envelope, extra, mailbox, parse_sender, unstructured
+from xpimport.sending.headers import (
+    checked_id,
+    date_text,
+    envelope,
+    extra,
+    mailbox,
+    own_header,
+    parse_sender,
+    unstructured,
+)
 from xpimport.sending.render import Rendered
 
 # A body cannot hold it: "=" is followed by hex digits or a line end in quoted-printable, and stands only at
 # the end in base64.
 _BOUNDARY = "=_xpimport_part"
+_OUTER = "=_xpimport_whole"
 
 
 class MessageSkeleton:
     """What all messages from one sender have in common. May be used by several threads."""
 
-    def __init__(self, sender: str) -> None:
-        """Take the From: an address, or a name and an address in angle brackets.
+    def __init__(
+        self,
+        sender: str,
+        *,
+        reply_to: str | None = None,
+        headers: Sequence[str] = (),
+        attachments: Sequence[tuple[str, str, bytes]] = (),
+    ) -> None:
+        """Take the From and Reply-To (an address, or a name and an address in angle brackets), `Name: value` lines,
+        and files as (name, type, content).
 
         Raises:
-            Invalid: `sender` is not exactly one address, or holds a control character.
+            Invalid: a value is not exactly one address, holds a control character, or is a header of ours.
         """
         name, address = parse_sender(sender)
         self.sender, wide = envelope("From", address)
         if wide:
             raise Invalid(f"From: {address!r} needs ASCII before the @. Use another sender address.")
         self._from = f"From: {mailbox(name, self.sender)}\r\n"
+        if reply_to:
+            name, address = parse_sender(reply_to)
+            self._from += f"Reply-To: {mailbox(name, envelope('Reply-To', address)[0])}\r\n"
+        for line in headers:
+            self._from += own_header(line)
+        self._attached = b"".join(_attachment(*file) for file in attachments)
 
     def outgoing(
         self,
@@ -71,8 +96,29 @@ class MessageSkeleton:
                 "MIME-Version: 1.0\r\n",
             )
         )
-        body = headers.encode() + _bodies(rendered)
+        body = headers.encode() + self._content(rendered)
         return Outgoing(key=key, to=address, sender=self.sender, body=body, smtputf8=wide)
+
+    def _content(self, rendered: Rendered) -> bytes:
+        if not self._attached:
+            return _bodies(rendered)
+        border = b"--" + _OUTER.encode()
+        head = f'Content-Type: multipart/mixed; boundary="{_OUTER}"\r\n\r\n'.encode()
+        return b"".join((head, border, b"\r\n", _bodies(rendered), self._attached, b"\r\n", border, b"--\r\n"))
+
+
+def _attachment(name: str, kind: str, content: bytes) -> bytes:
+    """A part with its border; base64 is made once for all messages."""
+    if any(ord(letter) < 32 or ord(letter) == 127 for letter in name) or not name.isprintable():
+        raise Invalid(f"The file name {name!r} of an attachment holds a control character. Rename the file.")
+    if name.isascii() and not set(name) & set('"\\'):
+        parameter = f'filename="{name}"'
+    else:
+        parameter = f"filename*=utf-8''{quote(name, safe='')}"
+    head = (
+        f"Content-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment;\r\n {parameter}"
+    )
+    return f"\r\n--{_OUTER}\r\n{head}\r\n\r\n".encode() + _base64_lines(content)
 
 
 def build_message(

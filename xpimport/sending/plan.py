@@ -47,7 +47,12 @@ def planned(store: Store, campaign_id: int, kinds: Mapping[str, str], settings: 
         Invalid: a template or the From address is broken.
     """
     row = store.one("SELECT * FROM campaigns WHERE id = ?", campaign_id)
-    content = content_of(row, kinds, settings)
+    content = content_of(
+        row,
+        kinds,
+        settings,
+        store.all("SELECT name, type, content FROM campaign_files WHERE campaign_id = ? ORDER BY rowid", campaign_id),
+    )
     options = content["options"]
     own = {name: str(value) for name, value in options.items() if name in ("url", "secret", "token")}
     own |= {name: "on" for name in ("allow_private", "dedupes") if options.get(name)}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xpimport.errors import Invalid
 from xpimport.sending.plaintext import to_plain_text
+from xpimport.sending.styles import inlined, with_preheader
 
 if TYPE_CHECKING:
     from jinja2.environment import Template
@@ -46,6 +47,7 @@ class Templates:
     subject: "Template"
     text: "Template | None"
     html: "Template | None"
+    preheader: "Template | None"
     has_user: bool
     limit: int
 
@@ -67,7 +69,18 @@ class Templates:
         subject = _CONTROL.sub(" ", self._part("subject", self.subject, variables)).strip()
         html = self._part("html", self.html, variables) if self.html else None
         text = self._part("text", self.text, variables) if self.text else to_plain_text(html or "")
+        if html is not None:
+            html = self._finished(html, variables)
         return Rendered(subject, text, html)
+
+    def _finished(self, html: str, variables: dict[str, Any]) -> str:
+        try:
+            html = inlined(html)
+        except ValueError as error:
+            raise NotPersonalised(f"html: {error}") from None
+        if self.preheader is None:
+            return html
+        return with_preheader(html, self._part("preheader", self.preheader, variables))
 
     def _part(self, name: str, template: "Template", variables: dict[str, Any]) -> str:
         from jinja2 import TemplateError
@@ -99,6 +112,7 @@ def compile_templates(
     html: str | None,
     names: Collection[str],
     strict: bool,
+    preheader: str | None = None,
     limit: int = MAX_PART,
 ) -> Templates:
     """Check the content of a campaign.
@@ -109,15 +123,19 @@ def compile_templates(
         html: the template of the HTML; None: the message is plain text only.
         names: the attributes that profiles have; `{{ name }}` and `{{ user.name }}` are the same.
         strict: printing a missing value fails the message instead of printing nothing.
+        preheader: the template of the line that mail programs show after the subject; the HTML carries it.
         limit: characters of one rendered part.
 
     Raises:
-        Invalid: neither `text` nor `html`; or the part, the line and what is wrong there.
+        Invalid: a preheader without HTML; neither `text` nor `html`; or the part, the line and what is wrong there.
     """
     from xpimport.sending.twig_checks import compile_part
 
     if text is None and html is None:
         raise Invalid("The campaign has no content. Give it --text FILE, --html FILE or both.")
+
+    if preheader and html is None:
+        raise Invalid("--preheader stands in the HTML, and the campaign has none. Give it --html FILE.")
 
     def part(name: str, source: str) -> "Template":
         return compile_part(name, source, autoescape=name == "html", names=names, strict=strict)
@@ -126,6 +144,7 @@ def compile_templates(
         subject=part("subject", subject),
         text=None if text is None else part("text", text),
         html=None if html is None else part("html", html),
+        preheader=part("preheader", preheader) if preheader else None,
         has_user="user" not in names,
         limit=limit,
     )

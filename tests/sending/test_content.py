@@ -1,0 +1,121 @@
+"""What a message is made of beyond its text: attachments, Reply-To, own headers, preheader, inlined CSS."""
+
+import email
+from email import policy
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xpimport.errors import Invalid
+from xpimport.sending.mime import MessageSkeleton
+from xpimport.sending.render import Rendered
+from xpimport.sending.styles import inlined, with_preheader
+
+AT = "2026-11-24T08:00:00+00:00"
+
+
+def built(skeleton, text="Hello", html=None):
+    from datetime import datetime
+
+    made = skeleton.outgoing(
+        Rendered("Hi", text, html),
+        key="k",
+        to="ann@example.com",
+        message_id="k@example.com",
+        date=datetime.fromisoformat(AT),
+    )
+    return email.message_from_bytes(made.body, policy=policy.default)
+
+
+names = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=40)
+
+
+@given(st.lists(st.tuples(names, st.binary(max_size=300)), min_size=1, max_size=3, unique_by=lambda file: file[0]))
+def test_attached_files_arrive_as_they_are_beside_both_parts(files):
+    skeleton = MessageSkeleton("a@example.com", attachments=[(name, "application/pdf", data) for name, data in files])
+    message = built(skeleton, "Hello\n", "<p>Hello</p>\n")
+    assert not message.defects
+    assert message.get_content_type() == "multipart/mixed"
+    assert message.get_body(("html",)).get_content().split() == ["<p>Hello</p>"]
+    assert message.get_body(("plain",)).get_content().split() == ["Hello"]
+    found = [(part.get_filename(), part.get_content()) for part in message.iter_attachments()]
+    assert found == files
+
+
+@pytest.mark.parametrize("name", ["a\r\nBcc: b@example.com", "a\x00b", "a\u202eb"])
+def test_a_file_name_with_a_control_character_is_refused(name):
+    with pytest.raises(Invalid, match="control character"):
+        MessageSkeleton("a@example.com", attachments=[(name, "text/plain", b"")])
+
+
+def test_answers_and_own_headers_go_where_the_campaign_says():
+    message = built(MessageSkeleton("a@example.com", reply_to="b@example.com",
+                                    headers=("X-Campaign: spring",)))  # fmt: skip
+    assert message["Reply-To"] == "b@example.com"
+    assert message["X-Campaign"] == "spring"
+    assert message["To"] == "ann@example.com"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Bcc: b@example.com", "To: b@example.com", "X-A: b\r\nBcc: c@example.com", "X A: b", "nothing", "Reply-To: x@y.z",
+     "Content-Type: text/html", "List-Unsubscribe: <mailto:a@b.c>"],
+)  # fmt: skip
+def test_no_own_header_can_add_a_recipient_or_take_the_place_of_ours(line):
+    with pytest.raises(Invalid):
+        MessageSkeleton("a@example.com", headers=(line,))
+
+
+def test_css_moves_into_the_elements_and_media_rules_stay():
+    html = "<html><head><style>p{color:red} @media (max-width:9px){p{color:blue}}</style></head><body><p>A</p></body></html>"
+    found = inlined(html)
+    assert '<p style="color: red' in found
+    assert "@media" in found
+    assert inlined("<p>as it is") == "<p>as it is"
+
+
+def test_no_style_sheet_is_fetched(tmp_path):
+    (tmp_path / "a.css").write_text("p{color:red}")
+    html = f'<html><head><style>b{{color:blue}}</style><link rel="stylesheet" href="file://{tmp_path}/a.css"></head><body><p>A'
+    assert "red" not in inlined(html)
+
+
+def test_a_preheader_stands_first_in_the_body_and_is_escaped():
+    found = with_preheader("<html><body class='a'><p>A", "<b>50 % off & more")
+    assert found.startswith("<html><body class='a'><div style=\"display:none")
+    assert "&lt;b&gt;50 % off &amp; more" in found
+
+
+def test_a_campaign_with_everything_arrives_with_everything(xp, tmp_path):
+    (tmp_path / "list.csv").write_text("user_id,email,email_subscription\nu1,a@example.com,1\n", encoding="utf-8")
+    (tmp_path / "hello.html").write_text(
+        "<html><head><style>p{color:red}</style></head><body><p>Hello {{ user_id }}</p></body></html>", encoding="utf-8"
+    )
+    (tmp_path / "terms.txt").write_bytes(b"terms\r\n")
+    hello = ("campaign", "add", "hello", "--subject", "Hi", "--html", tmp_path / "hello.html", "--from", "Shop <s@example.com>",
+             "--reply-to", "Help <h@example.com>", "--header", "X-Campaign: spring", "--attach", tmp_path / "terms.txt",
+             "--preheader", "For {{ user_id }} only")  # fmt: skip
+    for command in (
+        ("init",),
+        ("settings", "set", "triggers", "on"),
+        ("settings", "set", "file.look", "0s"),
+        hello,
+        ("import", "add", "list", "--source", tmp_path / "list.csv", "--campaign", "hello"),
+        ("run-now", "list"),
+    ):
+        done = xp(*command)
+        assert done.code == 0, done.err
+    message = email.message_from_bytes(next(iter(tmp_path.rglob("new/*"))).read_bytes(), policy=policy.default)
+    assert (message["From"], message["Reply-To"]) == ("Shop <s@example.com>", "Help <h@example.com>")
+    assert message["X-Campaign"] == "spring"
+    html = message.get_body(("html",)).get_content()
+    assert '<p style="color: red' in html
+    assert "For u1 only" in html
+    assert "For u1 only" not in message.get_body(("plain",)).get_content()
+    (terms,) = message.iter_attachments()
+    assert (terms.get_filename(), terms.get_payload(decode=True)) == ("terms.txt", b"terms\r\n")
+    shown = xp("campaign", "show", "hello").out
+    assert "terms.txt" in shown
+    assert xp("campaign", "edit", "hello", "--attach", "none", "--preheader", "none").code == 0
+    assert xp("campaign", "edit", "hello", "--header", "Bcc: x@example.com").code == 2

@@ -1,0 +1,53 @@
+"""What is done to a person's HTML before it goes out: the preheader is put in, and CSS moves into the elements."""
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from markupsafe import escape
+
+if TYPE_CHECKING:
+    from css_inline import CSSInliner
+
+_BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+_STYLE = re.compile(r"<style\b", re.IGNORECASE)
+_HIDDEN = (
+    '<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">{}'
+    # Mail programs fill the rest of the line with what follows; this is nothing that can be seen.
+    + "&#847;&zwnj;&nbsp;" * 40
+    + "</div>"
+)
+
+
+@cache
+def _inliner() -> "CSSInliner":
+    from css_inline import CSSInliner
+
+    # Rules that cannot stand in an element (@media, :hover) stay where they are.
+    return CSSInliner(load_remote_stylesheets=False, keep_style_tags=False, keep_at_rules=True)
+
+
+def with_preheader(html: str, preheader: str) -> str:
+    """The HTML with a line that mail programs show after the subject, and nobody sees in the message."""
+    if not preheader.strip():
+        return html
+    hidden = _HIDDEN.format(escape(" ".join(preheader.split())))
+    body = _BODY.search(html)
+    at = body.end() if body else 0
+    return html[:at] + hidden + html[at:]
+
+
+def inlined(html: str) -> str:
+    """The HTML with the rules of its `<style>` elements put into the elements they are about; nothing is fetched.
+
+    Raises:
+        ValueError: the CSS cannot be inlined.
+    """
+    if not _STYLE.search(html):
+        return html
+    from css_inline import InlineError
+
+    try:
+        return _inliner().inline(html)
+    except InlineError as problem:
+        raise ValueError(f"its CSS cannot be inlined: {problem}") from None
