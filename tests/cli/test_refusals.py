@@ -18,6 +18,8 @@ GROUPS = {
     "task": ["list", "show"],
     "profile": ["list", "show", "subscribe", "unsubscribe"],
     "crontab": ["show", "install", "remove"],
+    "category": ["add", "list", "remove"],
+    "suppression": ["add", "remove", "list", "import", "export"],
 }
 CALLS = [[name, verb] for name, verbs in GROUPS.items() for verb in verbs] + [
     [name] for name in COMMANDS if name not in GROUPS

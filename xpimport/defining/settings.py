@@ -113,6 +113,7 @@ SETTINGS = {
         Setting("timezone", "UTC", _zone, "the zone of schedules and send times that name none"),
         Setting("from", "", _address, "the From address of campaigns that have none of their own"),
         Setting("unsubscribe.url", "", _base_url, "where one-click opt-outs arrive; the token is put behind it"),
+        Setting("outbox.keep", "on", _switch, "off: the outbox accepts every message and keeps none"),
         Setting("smtp.url", "", _smtp_url, "the sending server: smtp://host:587 (STARTTLS) or smtps://host:465"),
         Setting("smtp.user", "", _text, "the user name for the sending server"),
         Setting("smtp.password", "", _secret, "where its password is: file:PATH or env:NAME"),

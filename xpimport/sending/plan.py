@@ -33,7 +33,8 @@ class Plan:
     @property
     def connections(self) -> int:
         """How many lines to open; a Maildir is one."""
-        return 1 if self.kind == "outbox" else int(self.settings.get("smtp.connections", "8"))
+        keeps = self.settings.get("outbox.keep", "on") == "on"
+        return 1 if self.kind == "outbox" and keeps else int(self.settings.get("smtp.connections", "8"))
 
     def is_open(self) -> bool:
         """Whether the send window lets messages out now."""

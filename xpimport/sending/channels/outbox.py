@@ -95,6 +95,24 @@ def _write(path: Path, body: bytes) -> None:
         os.fsync(handle)
 
 
-def open_outbox(_settings: Mapping[str, str], directory: Path) -> Outbox:
-    """The Maildir at `directory`; there is nothing to set."""
-    return Outbox(directory)
+@dataclass(frozen=True, slots=True)
+class Nowhere:
+    """Takes every message and keeps none: for rehearsals and for measuring all but the handing over."""
+
+    medium: str = "email"
+
+    def connect(self) -> "Nowhere":
+        """There is nothing to connect to."""
+        return self
+
+    def send(self, _message: Outgoing) -> Outcome:
+        """Accept it."""
+        return ACCEPTED
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def open_outbox(settings: Mapping[str, str], directory: Path) -> "Outbox | Nowhere":
+    """The Maildir at `directory`; with `outbox.keep` off, nothing is written."""
+    return Outbox(directory) if settings.get("outbox.keep", "on") == "on" else Nowhere()
