@@ -155,13 +155,18 @@ class Granter:
             if not rows:
                 break
             looked += len(rows)
-            grants += [grant for row in rows if (grant := self._grant(row, at)) is not None]
+            found = [grant for row in rows if (grant := self._grant(row, at)) is not None]
+            # Before the next look: a retry that is not yet marked would be found a second time.
+            self._intend(found, at)
+            grants += found
+        return grants
+
+    def _intend(self, grants: Sequence[Grant], at: datetime) -> None:
         self._store.db.executemany(
             "UPDATE deliveries SET state = 'attempting', reason = NULL, detail = NULL, address = ?, attempts = attempts + 1,"
             " changed_at = ?, retry_at = NULL WHERE trigger_id = ? AND profile_id = ?",
             [(grant.job[2], int(at.timestamp()), self._trigger.id, grant.profile) for grant in grants],
         )
-        return grants
 
     @property
     def exhausted(self) -> bool:
