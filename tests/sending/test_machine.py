@@ -25,6 +25,7 @@ from xpimport.sending.compose import key_of
 KILLED = Path(__file__).parents[1] / "servers" / "killed.py"
 MESSAGE_ID = re.compile(rb"^Message-ID: <([0-9a-f]+)@", re.MULTILINE)
 LINES = 3
+STEPS = st.sampled_from(["begin", "commit", "talk", "read"])
 
 
 class Operator(RuleBasedStateMachine):
@@ -48,9 +49,9 @@ class Operator(RuleBasedStateMachine):
         assert code in expect, (arguments, code, said.getvalue())
         return out.buffer.getvalue().decode()  # type: ignore[attr-defined]
 
-    def kill(self, nth: int, *arguments: object) -> None:
+    def kill(self, step: str, nth: int, *arguments: object) -> None:
         environment = {**os.environ, "XPIMPORT_NOW": self.now.isoformat()}
-        command = [sys.executable, KILLED, "commit", nth, "--db", self.db, *arguments]
+        command = [sys.executable, KILLED, step, nth, "--db", self.db, *arguments]
         done = subprocess.run([str(part) for part in command], capture_output=True, check=False, env=environment)
         self.kills += done.returncode == -9
 
@@ -110,13 +111,17 @@ class Operator(RuleBasedStateMachine):
     def switch(self, state: str) -> None:
         self.run("settings", "set", "triggers", state)
 
-    @rule(nth=st.integers(1, 25))
-    def killed_run(self, nth: int) -> None:
-        self.kill(nth, "run-now", "list", "--again")
+    @rule(step=STEPS, nth=st.integers(1, 34))
+    def killed_run(self, step: str, nth: int) -> None:
+        self.run("settings", "set", "triggers", "on")
+        self.kill(step, nth, "run-now", "list", "--again")
+        self.run("tick")
 
-    @rule(nth=st.integers(1, 15))
-    def killed_tick(self, nth: int) -> None:
-        self.kill(nth, "tick")
+    @rule(step=STEPS, nth=st.integers(1, 24))
+    def killed_tick(self, step: str, nth: int) -> None:
+        self.run("settings", "set", "triggers", "on")
+        self.kill(step, nth, "tick")
+        self.run("tick")
 
     @invariant()
     def everybody_has_one_fate_and_one_message_at_most(self) -> None:
