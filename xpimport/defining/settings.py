@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -90,6 +91,21 @@ def _base_url(text: str) -> str:
     return text
 
 
+def _workers(text: str) -> str:
+    if text == "local":
+        return text
+    try:
+        parts = urlsplit(text)
+        named = parts.scheme in {"dask", "dask+tls"} and parts.hostname and parts.port and not parts.path.strip("/")
+    except ValueError:
+        named = False
+    if not named:
+        raise Invalid(f"{text!r} is neither local nor a Dask scheduler's address like dask://10.0.0.5:8786")
+    if find_spec("distributed") is None:
+        raise Invalid("A Dask cluster needs an extra. Install it first: pip install 'xpimport[dask]'")
+    return text.rstrip("/")
+
+
 def _secret(text: str) -> str:
     if text and not text.startswith(("env:", "file:")):
         raise Invalid("A secret is kept by reference only: file:/path/to/it (mode 0600) or env:NAME.")
@@ -123,6 +139,7 @@ SETTINGS = {
         Setting("webhook.timeout", "", _seconds, "how many seconds to wait for a receiver's answer"),
         Setting("xtremepush.url", "", _base_url, "the platform's API, like https://api.xtremepush.com"),
         Setting("xtremepush.token", "", _secret, "where the project's API token is: file:PATH or env:NAME"),
+        Setting("workers", "local", _workers, "which machines send email and webhooks: local, or dask://host:port"),
         Setting("http.ca_file", "", _path, "certificates to trust for https instead of the system's"),
         Setting("sftp.known_hosts", "", _path, "a file of host keys, besides ~/.ssh/known_hosts and /etc/ssh"),
         Setting("imports.at_once", "2", _count, "how many imports run at the same time"),

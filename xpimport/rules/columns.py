@@ -227,7 +227,7 @@ _QUICK: dict[str, _Quick] = {
     "email": _same(_line(f"({emails.LINE})")),
     "mobile": _found(_line(r"\+?([1-9][0-9]{6,14}+)")),
     "integer": _found(_line(r"([+-]?[0-9]{1,18}+)"), int),
-    "number": _found(_line(r"([+-]?[0-9]{1,15}+(?:\.[0-9]{1,15}+)?+)"), float),
+    "number": _found(_line(r"([+-]?[0-9]{1,15}+(?:\.[0-9]{1,15}+)?)"), float),
     "date": _same(_line(f"({_DAY})")),
     "datetime": _datetimes,
 }

@@ -19,12 +19,12 @@ _POSSIBLE = re.compile(rf"([{_ATOM}{_ABROAD}]+(?:\.[{_ATOM}{_ABROAD}]+)*)@([-.A-
 _ASCII_DOMAIN = re.compile(rf"(?:(?!(?!xn)..--){_LABEL}\.)+(?!{_RESERVED}$)(?:{_LABEL})(?<=[a-z])", re.IGNORECASE)
 
 LINE = (
-    rf"(?=.{{0,254}}\n)[{_ATOM}]++(?:\.[{_ATOM}]++)*+"
-    rf"@(?:[a-z0-9]{{1,20}}+(?:-[a-z0-9]{{1,20}}+){{0,2}}+\.)+(?!{_RESERVED}\n)[a-z]{{2,20}}+"
+    rf"(?=.{{0,254}}\n)[{_ATOM}]++(?:\.[{_ATOM}]++)*"
+    rf"@(?:[a-z0-9]{{1,20}}+(?:-[a-z0-9]{{1,20}}+){{0,2}}\.)+(?!{_RESERVED}\n)[a-z]{{2,20}}+"
 )
 """Matches before a line end: plain addresses with a domain in lower case, which are stored as they are.
 
-Possessive where it can be; Python 3.11.2 never matches an optional part inside a group repeated possessively."""
+No group is repeated possessively: Python 3.11.2 then takes `ann.@example.com`."""
 
 _LONGEST = 254
 """Bytes of an address (RFC 5321, 4.5.3.1.3), in each of its spellings."""

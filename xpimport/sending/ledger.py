@@ -90,6 +90,15 @@ def record(store: Store, trigger: Trigger, outcomes: Sequence[tuple[Grant, Outco
     )
 
 
+def take_back(store: Store, trigger: Trigger, grants: Sequence[Grant]) -> None:
+    """Inside a transaction: intents of messages that provably were not begun."""
+    store.db.executemany(
+        "UPDATE deliveries SET state = 'pending', attempts = attempts - 1 WHERE trigger_id = ? AND profile_id = ?"
+        " AND state = 'attempting'",
+        [(trigger.id, grant.profile) for grant in grants],
+    )
+
+
 def record_bounces(store: Store, medium: str, outcomes: Sequence[tuple[Grant, Outcome]]) -> None:
     """Inside a transaction: addresses that the server does not know are not written to again."""
     gone = [grant.job[2] for grant, outcome in outcomes if outcome.state == "failed" and is_bounce(outcome.detail)]
@@ -128,8 +137,8 @@ class Granter:
         self, store: Store, trigger: Trigger, campaign: Campaign, *, below: int | None = None, fresh: bool = True
     ) -> None:
         self._store, self._trigger, self._campaign = store, trigger, campaign
-        self._after = 0
-        self._pending = fresh
+        self._fresh = fresh
+        self.look_again()
         self._part = f" AND {MIXED} < {below}" if below is not None else ""
         columns = select_profile(campaign.kinds)
         why = blocked(campaign.medium, ignore_subscription=campaign.ignore_subscription)
@@ -144,6 +153,11 @@ class Granter:
             "SELECT min(retry_at) FROM deliveries WHERE trigger_id = ? AND state = 'retry'", self._trigger.id
         )
         return None if soonest is None else int(soonest)
+
+    def look_again(self) -> None:
+        """Begin with the first person again: some of those that were looked at are pending as before."""
+        self._after = 0
+        self._pending = self._fresh
 
     def next(self, wanted: int) -> list[Grant]:
         """Inside a transaction: intents for up to `wanted` messages, each looked at again for consent."""

@@ -28,7 +28,7 @@ RECONNECTS = (0.2, 1.0, 3.0)
 """Seconds before each new try of a connection that was lost."""
 
 Event = tuple[int, str, Any]
-"""(line, `ready`, None), (line, `done`, Outcome) or (line, `down`, the problem).
+"""(line, `ready`, None), (line, `done`, Outcome), (line, `unsent`, None) or (line, `down`, the problem).
 
 After an outcome a line is ready again, unless it lost its connection: then it says so when it has a new one.
 """
@@ -38,6 +38,10 @@ Emit = Callable[[Event], None]
 
 class Lines(Protocol):
     """Open lines, by number."""
+
+    numbers: range
+    patience: float
+    """Seconds that messages on their way are given when a send ends early."""
 
     def give(self, jobs: list[tuple[int, Job]]) -> None:
         """Hand each message to the line that is ready for it."""
@@ -59,53 +63,60 @@ class Line(threading.Thread):
         """Work until there is nothing more to do, or no connection to be had."""
         session: Session | None = None
         try:
-            session = self._connected((0.0,))
-            while session is not None:
-                job = self.work.get()
-                if job is None:
-                    break
-                outcome = self._handed_over(session, job)
+            session = connected(self._channel, (0.0,))
+            self._emit((self._number, "ready", None))
+            while (job := self.work.get()) is not None:
+                outcome = hand_over(session, self._compose, job)
                 self._emit((self._number, "done", outcome))
                 if outcome.connection_lost:
                     session.close()
-                    session = self._connected(RECONNECTS)
+                    session = connected(self._channel, RECONNECTS)
+                    self._emit((self._number, "ready", None))
         except Exception as problem:  # noqa: BLE001 - a thread must not die without a word
             self._emit((self._number, "down", problem))
         finally:
             if session is not None:
                 session.close()
 
-    def _handed_over(self, session: Session, job: Job) -> Outcome:
-        try:
-            message = self._compose.message(job)
-        except NotPersonalised as problem:
-            return Outcome("failed", "not_personalised", problem.detail)
-        except Invalid as problem:
-            return Outcome("failed", "invalid_address", problem.message)
-        return session.send(message)
 
-    def _connected(self, waits: tuple[float, ...]) -> Session | None:
-        problem: Exception | None = None
-        for wait in waits:
-            time.sleep(wait)
-            try:
-                session = self._channel.connect()
-            except XpimportError as error:
-                problem = error
-                if isinstance(error, AuthRefused):
-                    break
-            else:
-                self._emit((self._number, "ready", None))
-                return session
-        self._emit((self._number, "down", problem))
-        return None
+def connected(channel: Channel, waits: tuple[float, ...]) -> Session:
+    """A connection, tried for after each of these waits (seconds).
+
+    Raises:
+        AuthRefused, Unreachable, Invalid: what the last try, or the first that was refused, said.
+    """
+    *earlier, last = waits
+    for wait in earlier:
+        time.sleep(wait)
+        try:
+            return channel.connect()
+        except AuthRefused:
+            raise
+        except XpimportError:
+            continue
+    time.sleep(last)
+    return channel.connect()
+
+
+def hand_over(session: Session, compose: Composer, job: Job) -> Outcome:
+    """Make one message and send it."""
+    try:
+        message = compose.message(job)
+    except NotPersonalised as problem:
+        return Outcome("failed", "not_personalised", problem.detail)
+    except Invalid as problem:
+        return Outcome("failed", "invalid_address", problem.message)
+    return session.send(message)
 
 
 class Threads:
     """Lines of this process."""
 
+    patience = 10.0
+
     def __init__(self, channel: Channel, compose: Composer, numbers: range, emit: Emit) -> None:
         """Open the lines with these numbers."""
+        self.numbers = numbers
         self._lines = {number: Line(number, channel, compose, emit) for number in numbers}
         for line in self._lines.values():
             line.start()
@@ -126,8 +137,11 @@ class Threads:
 class Processes:
     """Lines shared out over processes, which end when this one does; what one had in hand when it died is `down`."""
 
+    patience = 10.0
+
     def __init__(self, kind: str, settings: Mapping[str, str], place: Path, content: Content, lines: int, emit: Emit):
         """Start the processes; each opens its share of the lines."""
+        self.numbers = range(lines)
         count = min(MOST_PROCESSES, lines, len(os.sched_getaffinity(0)))
         self._senders: list[Helper] = []
         self._owner: dict[int, int] = {}
@@ -185,19 +199,25 @@ class Processes:
 def _value(kind: str, value: Any) -> Any:
     if kind == "done":
         return Outcome(*value)
-    if kind == "down" and value is not None:
-        code, message, refused = value
-        return AuthRefused(message) if refused else Unreachable(message, code=code)
-    return None
+    return problem_from(value) if kind == "down" else None
 
 
 def _plain(kind: str, value: Any) -> Any:
     if kind == "done":
         return astuple(value)
-    if kind == "down":
-        message = getattr(value, "message", None) or str(value)
-        return getattr(value, "code", None) or type(value).__name__, message, isinstance(value, AuthRefused)
-    return None
+    return problem_to(value) if kind == "down" else None
+
+
+def problem_to(problem: Exception | None) -> tuple[str, str, bool]:
+    """A problem as plain values, which go from one process to another."""
+    message = getattr(problem, "message", None) or str(problem)
+    return getattr(problem, "code", None) or type(problem).__name__, message, isinstance(problem, AuthRefused)
+
+
+def problem_from(plain: tuple[str, str, bool]) -> Unreachable:
+    """The problem that `problem_to` had."""
+    code, message, refused = plain
+    return AuthRefused(message) if refused else Unreachable(message, code=code)
 
 
 def main() -> None:

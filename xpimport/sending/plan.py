@@ -36,6 +36,12 @@ class Plan:
         keeps = self.settings.get("outbox.keep", "on") == "on"
         return 1 if self.kind == "outbox" and keeps else int(self.settings.get("smtp.connections", "8"))
 
+    @property
+    def workers(self) -> str:
+        """The address of the cluster that sends this, or nothing: a Maildir is on this machine."""
+        named = self.settings.get("workers", "local")
+        return "" if named == "local" or self.kind == "outbox" else named
+
     def is_open(self) -> bool:
         """Whether the send window lets messages out now."""
         return self.window is None or self.window.is_open(now(), self.zone)

@@ -26,6 +26,8 @@ from xpimport.store.database import Store
 
 AGAIN = timedelta(minutes=1)
 """How long a send waits when no connection can be made."""
+SIGN = 30.0
+"""Seconds after which a send that hears nothing says that it is alive, and looks whether it has been stopped."""
 LINGER = 0.002
 """Seconds for which a transaction waits for more lines than one to have something to say."""
 
@@ -58,6 +60,7 @@ class _Send:
         self.total = self.open_count()
         self.done = 0
         self._granted: list[Grant] = []
+        self._unsent: list[Grant] = []
         self._lines: Lines | None = None
         self._heard = 0.0
 
@@ -84,18 +87,27 @@ class _Send:
             self._run_lines()
 
     def _run_lines(self) -> None:
-        plan, count = self.plan, min(self.plan.connections, self.total)
-        channel = open_channel(plan.kind, plan.settings, plan.place)
-        self.lines = set(range(count))
-        if self.total <= FEW:
-            self._lines = Threads(channel, plan.compose, range(count), self.events.put)
-        else:
-            self._lines = Processes(plan.kind, plan.settings, plan.place, plan.content, count, self.events.put)
+        self._lines = self._open()
+        self.lines = set(self._lines.numbers)
         try:
             self._loop()
         finally:
             self._land()
             self._lines.close()
+
+    def _open(self) -> Lines:
+        """Threads for a short send, processes for a long one, or a cluster where there is one for this channel."""
+        plan, count, emit = self.plan, min(self.plan.connections, self.total), self.events.put
+        # Here too, so that a bad setting is said before anything is started.
+        channel = open_channel(plan.kind, plan.settings, plan.place)
+        if plan.workers:
+            from xpimport.sending.cluster import CHUNK, Cluster
+
+            parts = (plan.kind, plan.settings, plan.place, plan.content)
+            return Cluster(plan.workers, parts, min(count, -(-self.total // CHUNK)), emit)
+        if self.total <= FEW:
+            return Threads(channel, plan.compose, range(count), emit)
+        return Processes(plan.kind, plan.settings, plan.place, plan.content, count, emit)
 
     def _run_chunks(self) -> None:
         chunks = Chunks(self.store, self.trigger, self.plan, self.total, self.progress)
@@ -108,10 +120,9 @@ class _Send:
     def _loop(self) -> None:
         while self.lines:
             # Nothing is waited for while somebody could still be looked at for a line that is free.
-            wait = bool(self.busy or self._granted or not self.ready)
-            patience = None
+            wait, patience = bool(self.busy or self._granted or not self.ready), SIGN
             if not wait and self.plan.pace.wait():
-                wait, patience = True, self.plan.pace.wait()
+                wait, patience = True, min(SIGN, self.plan.pace.wait())
             self._gather(wait=wait, patience=patience)
             with self.store.writing():
                 self._write()
@@ -121,11 +132,7 @@ class _Send:
 
     def _write(self) -> None:
         """One transaction: the outcomes that have come in, then the intents of the next messages."""
-        if self.outcomes:
-            ledger.record(self.store, self.trigger, self.outcomes)
-            ledger.record_bounces(self.store, self.plan.campaign.medium, self.outcomes)
-            self.done += len(self.outcomes)
-            self.outcomes = []
+        self._note()
         if time.monotonic() > self._heard + 1:
             self._heard = time.monotonic()
             ledger.sign_of_life(self.store, self.trigger)
@@ -138,7 +145,18 @@ class _Send:
             self._granted = self.granter.next(pace.allowed(len(self.ready), time.monotonic()))
             pace.spend(len(self._granted))
 
-    def _gather(self, *, wait: bool, patience: float | None = None) -> None:
+    def _note(self) -> None:
+        """Inside a transaction: what has become of messages."""
+        ledger.record(self.store, self.trigger, self.outcomes)
+        ledger.record_bounces(self.store, self.plan.campaign.medium, self.outcomes)
+        self.done += len(self.outcomes)
+        self.outcomes = []
+        if self._unsent:
+            ledger.take_back(self.store, self.trigger, self._unsent)
+            self._unsent = []
+            self.granter.look_again()
+
+    def _gather(self, *, wait: bool, patience: float) -> None:
         """Take in what the connections have to say; the messages of the last transaction go out first."""
         jobs = []
         for grant in self._granted:
@@ -172,6 +190,8 @@ class _Send:
                 self.ready.append(line)
             if value.auth:
                 self.verdict, self.problem = "auth", Unreachable(value.detail)
+        elif kind == "unsent" and grant is not None:
+            self._unsent.append(grant)
         elif kind == "down":
             self.lines.discard(line)
             if line in self.ready:
@@ -184,26 +204,15 @@ class _Send:
 
     def _land(self) -> None:
         """However the loop ended, give messages on their way a moment, and record what is known of them."""
-        self._granted_unsent_back()
-        deadline = time.monotonic() + 10
+        # Intents that were never given to a line provably did not go out.
+        self._unsent += self._granted
+        self._granted = []
+        deadline = time.monotonic() + (self._lines.patience if self._lines else 0)
         while self.busy and self.lines and time.monotonic() < deadline:
             self._gather(wait=True, patience=1.0)
-        if self.outcomes:
+        if self.outcomes or self._unsent:
             with self.store.writing():
-                ledger.record(self.store, self.trigger, self.outcomes)
-            self.outcomes = []
-
-    def _granted_unsent_back(self) -> None:
-        """Intents that were never given to a connection provably did not go out."""
-        unsent = self._granted
-        self._granted = []
-        if unsent:
-            with self.store.writing():
-                self.store.db.executemany(
-                    "UPDATE deliveries SET state = 'pending', attempts = attempts - 1 WHERE trigger_id = ? AND"
-                    " profile_id = ? AND state = 'attempting'",
-                    [(self.trigger.id, grant.profile) for grant in unsent],
-                )
+                self._note()
 
 
 def send(
