@@ -74,9 +74,8 @@ def test_two_workers_send_a_campaign_once_to_each(shop, cluster, xp_process, tmp
 
 def test_a_worker_that_is_killed_leaves_its_chunks_uncertain_and_the_others_send_the_rest(shop, cluster, tmp_path):
     db = tmp_path / "xpimport.db"
-    with smtp_peer() as peer:
+    with smtp_peer(Script(pause=0.02)) as peer:
         shop("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}")
-        shop("campaign", "edit", "hello", "--rate", "200/s")
         run = begin(db)
         wait_for_messages(peer, 100)
         cluster.workers[0].send_signal(signal.SIGKILL)
@@ -95,9 +94,8 @@ def test_a_worker_that_is_killed_leaves_its_chunks_uncertain_and_the_others_send
 
 
 def test_a_stop_acts_between_chunks(shop, cluster, tmp_path):
-    with smtp_peer() as peer:
+    with smtp_peer(Script(pause=0.02)) as peer:
         shop("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}")
-        shop("campaign", "edit", "hello", "--rate", "200/s")
         run = begin(tmp_path / "xpimport.db")
         wait_for_messages(peer, 60)
         assert shop("stop-trigger", "list").code == 0

@@ -161,6 +161,30 @@ def test_what_fails_for_one_person_is_that_persons_failure(source: str) -> None:
     assert "Anabel" not in caught.value.detail
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for a in range(points) %}{% for b in range(points) %}{% endfor %}{% endfor %}",
+        "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(points // 100) }}",
+        "{% for a in range(points) recursive %}{% if loop.depth < 9 %}{{ loop(range(points)) }}{% endif %}{% endfor %}",
+        "{% for a in range(points) %}{% set b = range(points)|map('string')|list %}{% endfor %}",
+        "{% for a in range(points) %}{% set b = range(points)|select('odd')|list|length %}{% endfor %}",
+    ],
+)
+def test_a_template_that_would_compute_for_ever_fails_for_that_person(source: str, monkeypatch) -> None:
+    monkeypatch.setattr("xpimport.sending.twig.MAX_SECONDS", 0.2)
+    made = templates(source)
+    assert made.render({**ANA, "points": 2}).text.strip() == ""
+    with pytest.raises(NotPersonalised, match=r"text: more than 0\.2 seconds of computing"):
+        made.render({**ANA, "points": 9000})
+
+
+def test_loops_know_their_length_and_their_else() -> None:
+    source = "{% for a in items %}{{ loop.index }}/{{ loop.length }}{% else %}none{% endfor %}"
+    assert text_of(source, items=[7, 8]) == "1/22/2"
+    assert text_of(source) == "none"
+
+
 def test_a_nul_is_refused() -> None:
     with pytest.raises(NotPersonalised, match="NUL"):
         text_of("{{ first_name }}", first_name="a\0b")

@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ class Script:
     rcpt: str = "250 2.1.5 Ok"
     data: str = "354 go on"
     dot: str = "250 2.0.0 queued"
+    pause: float = 0.0
+    """Seconds before the reply to the dot."""
     auth: str = "235 2.7.0 welcome"
     quit: str = "221 bye"
     drop_in_data: int | None = None
@@ -52,6 +55,7 @@ class Peer:
 
     def serve(self, connection: socket.socket) -> None:
         self.connections += 1
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with suppress(OSError, ValueError), connection:
             if self.script.implicit_tls and self.script.tls:
                 connection = self.script.tls.wrap_socket(connection, server_side=True)
@@ -149,6 +153,8 @@ class _Conversation:
             body += line[1:] if line.startswith(b".") else line
         self.peer.messages.append(bytes(body))
         self.accepted += 1
+        if self.script.pause:
+            time.sleep(self.script.pause)
         self.say(self.script.dot)
 
 

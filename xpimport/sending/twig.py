@@ -5,11 +5,13 @@ wrote it: what grows a text by an argument (`*`, `+`, `~`, `join`, `replace`, `r
 that cannot be bounded are not offered, and methods are those that never return more than they were given.
 """
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
-from jinja2 import ChainableUndefined, UndefinedError, nodes  # noqa: TID253
+from jinja2 import ChainableUndefined, UndefinedError, nodes, pass_context  # noqa: TID253
 from jinja2.compiler import CodeGenerator, Frame  # noqa: TID253
 from jinja2.environment import Template  # noqa: TID253
 from jinja2.exceptions import SecurityError  # noqa: TID253
@@ -22,6 +24,11 @@ from xpimport.sending.twig_filters import FILTERS, MAX_LENGTH, TooLarge, check_l
 MAX_RANGE = 10_000
 MAX_DIGITS = 18
 MAX_BITS = 256
+MAX_SECONDS = 2.0
+"""Of computing for one part of a message; a usual one takes less than a ten-thousandth of it."""
+
+_EACH = "for each"
+_running = threading.local()
 
 _KEPT_FILTERS = (
     "abs", "capitalize", "count", "dictsort", "e", "escape", "first", "float", "forceescape", "groupby", "int",
@@ -85,8 +92,26 @@ class Probe(Missing):
     __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = __pos__ = _absorb
 
 
+def _check_time() -> None:
+    # The thread's own time: a machine that sleeps or is busy makes nobody's message fail.
+    if time.thread_time() > getattr(_running, "until", float("inf")):
+        raise SecurityError(f"more than {MAX_SECONDS:g} seconds of computing")
+
+
+@pass_context
+def _each(_: Context, items: Iterable[Any]) -> Iterator[Any]:
+    for item in items:
+        _check_time()
+        yield item
+
+
 class _Generator(CodeGenerator):
-    """Sends `a ~ b` through the environment, which bounds it as it bounds `a + b`."""
+    """Sends `a ~ b` and the rounds of loops through the environment, which bounds them."""
+
+    def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 - Jinja's name
+        for loop in list(node.find_all(nodes.For)):
+            loop.iter = nodes.Filter(loop.iter, _EACH, [], [], None, None, lineno=loop.lineno)
+        super().visit_Template(node, frame)
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - Jinja's name
         self.write("environment.joined(context, (")
@@ -104,6 +129,7 @@ class Environment(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002
         """Compute `left operator right`; refuses what would be longer than a message may be."""
+        _check_time()
         if isinstance(left, Undefined) or isinstance(right, Undefined):
             return self.binop_table[operator](left, right)
         if operator == "%" and not isinstance(left, int | float):
@@ -117,6 +143,7 @@ class Environment(ImmutableSandboxedEnvironment):
 
     def joined(self, context: Context, parts: tuple[Any, ...]) -> Any:
         """`a ~ b`: the parts as text, in one text."""
+        _check_time()
         finalize = self.finalize or str
         texts = [finalize(part) for part in parts]
         length = sum(len(text) for text in texts if isinstance(text, str))
@@ -127,6 +154,16 @@ class Environment(ImmutableSandboxedEnvironment):
 
             return markup_join(texts)
         return "".join(map(str, texts))
+
+    def call(self, context: Context, obj: Any, *arguments: Any, **named: Any) -> Any:
+        """Call a macro, a method or a function, as long as there is time."""
+        _check_time()
+        return super().call(context, obj, *arguments, **named)
+
+    def call_filter(self, *arguments: Any, **named: Any) -> Any:
+        """Apply a filter to one item of many (`map`, `select`), as long as there is time."""
+        _check_time()
+        return super().call_filter(*arguments, **named)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`obj.attribute`: a key before a method; a person has no methods, but may have an attribute `items`."""
@@ -206,13 +243,17 @@ def environment(*, autoescape: bool, missing: type[Undefined]) -> Environment:
         keep_trailing_newline=True,
         cache_size=0,
     )
-    made.filters = {name: made.filters[name] for name in _KEPT_FILTERS} | FILTERS
+    made.filters = {name: made.filters[name] for name in _KEPT_FILTERS} | FILTERS | {_EACH: _each}
     made.tests |= {"empty": is_empty, "null": made.tests["none"]}
     made.globals = {"range": _bounded_range, "namespace": made.globals["namespace"], "null": None}
     return made
 
 
 def pieces(template: Template, variables: dict[str, Any]) -> Iterator[str]:
-    """The rendered text piece by piece; `variables` must hold the globals of the template too."""
+    """The rendered text piece by piece; `variables` must hold the globals of the template too.
+
+    Raises `SecurityError` after `MAX_SECONDS`; the clock of a thread is set again with each part that it begins.
+    """
+    _running.until = time.thread_time() + MAX_SECONDS
     context = Context(template.environment, variables, None, template.blocks)
     return template.root_render_func(context)
