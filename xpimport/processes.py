@@ -10,9 +10,14 @@ Helper = subprocess.Popen[bytes]
 
 def start(module: str) -> Helper:
     """Run a module of ours with pipes at both ends; it ends when its input does, so it never outlives this process."""
-    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+    return run(["-m", module])
+
+
+def run(arguments: list[str]) -> Helper:
+    """Run our interpreter with these arguments and pipes at both ends."""
+    return subprocess.Popen(  # noqa: S603 - our own interpreter
         # -P: a file of the working directory must not stand in for a module.
-        [sys.executable, "-P", "-m", module],
+        [sys.executable, "-P", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},

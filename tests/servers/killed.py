@@ -1,18 +1,23 @@
 """Runs the program and kills it, as `kill -9` would, at its nth step: python killed.py STEP N ARGUMENT...
 
-With XPIMPORT_KILLED=crew every list counts as long, so that helping processes read and decide it.
+With XPIMPORT_KILLED=crew every list counts as long, so that helping processes read and decide it; with `processes`
+every send does, so that sender processes have its lines. XPIMPORT_MARK names a file that is made just before the kill.
 
-STEP is `begin` or `commit` (the nth transaction that writes), `talk` (the nth byte string given to a socket) or
-`read` (the nth answer awaited). Batches are made small, so that a short list has many steps.
+STEP is `begin` or `commit` (the nth transaction that writes), `talk` (the nth byte string given to a socket),
+`read` (the nth answer awaited) or `tell` (the nth word to a sender process). `line-talk` and `line-read` kill each
+sender process at its nth, and not this one. Batches are made small, so that a short list has many steps.
 """
 
 import os
 import signal
+import socket
 import sys
 from itertools import count
+from pathlib import Path
 
+from xpimport import processes
 from xpimport.importing import crew, merge
-from xpimport.sending.channels import smtp_wire
+from xpimport.sending import lines, send
 from xpimport.store import database
 
 
@@ -22,6 +27,8 @@ def kill_at(wanted: int) -> "object":
 
     def step() -> None:
         if next(steps) == wanted:
+            if mark := os.environ.get("XPIMPORT_MARK"):
+                Path(mark).touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
     return step
@@ -40,16 +47,20 @@ def arm(kind: str, wanted: int) -> None:
 
         database.Store.writing = killing  # type: ignore[method-assign,assignment]
         return
-    name = "send" if kind == "talk" else "recv"
-    import socket
+    if kind == "tell":
+        _before(lines.Processes, "_tell", step)
+        return
+    _before(socket.socket, "send" if kind == "talk" else "recv", step)
 
-    original = getattr(socket.socket, name)
 
-    def talking(self: socket.socket, *arguments: object) -> object:
+def _before(owner: type, name: str, step: "object") -> None:
+    original = getattr(owner, name)
+
+    def stepping(self: "object", *arguments: object) -> object:
         step()  # type: ignore[operator]
         return original(self, *arguments)
 
-    setattr(socket.socket, name, talking)
+    setattr(owner, name, stepping)
 
 
 class _around:  # noqa: N801
@@ -68,13 +79,28 @@ class _around:  # noqa: N801
         return done
 
 
-if __name__ == "__main__":
-    assert smtp_wire
+def main() -> None:
+    """This program, or one of the sender processes that it has started."""
+    kind, wanted, *arguments = sys.argv[1:]
+    if arguments == ["line"]:
+        arm(kind, int(wanted))
+        lines.main()
+        return
     merge.FIRST_BATCH, merge.LARGEST_BATCH = 3, 3
-    if os.environ.get("XPIMPORT_KILLED") == "crew":
+    way = os.environ.get("XPIMPORT_KILLED")
+    if way == "crew":
         crew.LONG_LIST = merge.MANY = 0
         crew.processors = lambda: 2
-    arm(sys.argv[1], int(sys.argv[2]))
+    if way == "processes":
+        send.FEW = 0
+    if kind.startswith("line-"):
+        lines.start = lambda _: processes.run([__file__, kind.removeprefix("line-"), wanted, "line"])  # type: ignore[assignment]
+    else:
+        arm(kind, int(wanted))
     from xpimport.cli import main
 
-    sys.exit(main(sys.argv[3:]))
+    sys.exit(main(arguments))
+
+
+if __name__ == "__main__":
+    main()
