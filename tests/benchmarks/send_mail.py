@@ -1,10 +1,11 @@
 """Time a personalised two-part campaign over SMTP against tools that do the same or less, and the ledger alone.
 
-    python tests/benchmarks/send_mail.py [--people 20000] [--null 1000000]
+    python tests/benchmarks/send_mail.py [--people 20000] [--null 1000000] [--ledger 40000]
 
 All of them send to Postfix's `smtp-sink` on this machine. xpimport imports the list and keeps its ledger; `mailmerge`
 and a loop over smtplib keep no record; `smtp-source` sends one prepared message again and again. With --null so many
 people are sent to without a receiver: rendering and the ledger only, with the bytes that the store needs for each.
+With --ledger so many are sent to in that way at 4,000 a second, and its commits are counted.
 """
 
 import argparse
@@ -116,21 +117,56 @@ def source(people: int, port: int) -> Run:
 
 def null(folder: Path, people: int) -> None:
     """Rendering and the ledger only, for so many people."""
-    program = store(folder, people, "--channel", "outbox")
-    subprocess.run([*program, "settings", "set", "triggers", "off"], check=True, capture_output=True)
-    subprocess.run([*program, "run-now", "list"], check=True, capture_output=True)
-    for name, value in (("triggers", "on"), ("outbox.keep", "off"), ("smtp.connections", "32")):
-        subprocess.run([*program, "settings", "set", name, value], check=True, capture_output=True)
-    before = size(program, folder)
+    program = imported(folder, people, 32)
+    before = size(folder)
     subprocess.run([*program, "release-trigger", "1"], check=True, capture_output=True)
     run = measure("xpimport tick, nothing handed over", [*program, "tick"])
     print(
         f"\n{people:,} people, rendering and ledger only: {run.seconds:.1f} s, {people / run.seconds:,.0f} messages/s,"
     )
-    print(f"peak {run.memory:.0f} MiB, {(size(program, folder) - before) / people:.0f} bytes of store a person")
+    print(f"peak {run.memory:.0f} MiB, {(size(folder) - before) / people:.0f} bytes of store a person")
 
 
-def size(program: list[str], folder: Path) -> int:
+def imported(folder: Path, people: int, connections: int, *campaign: str) -> list[str]:
+    """A store in which a send to so many people waits to be released, and that hands nothing over."""
+    program = store(folder, people, "--channel", "outbox", *campaign)
+    subprocess.run([*program, "settings", "set", "triggers", "off"], check=True, capture_output=True)
+    subprocess.run([*program, "run-now", "list"], check=True, capture_output=True)
+    for name, value in (("triggers", "on"), ("outbox.keep", "off"), ("smtp.connections", str(connections))):
+        subprocess.run([*program, "settings", "set", name, value], check=True, capture_output=True)
+    return program
+
+
+COUNTING = """
+import sys, time
+from xpimport.cli import main
+from xpimport.sending import send
+from xpimport.store.database import Store
+turns, writing, working = [], Store.writing, send._Send.run
+Store.writing = lambda *a, **k: turns.append(time.perf_counter()) or writing(*a, **k)
+def run(self):
+    del turns[:]
+    working(self)
+    seconds = turns[-1] - turns[0]
+    print(f"{len(turns) / seconds:.0f} commits/s, {self.total / len(turns):.1f} messages per commit,"
+          f" {self.total / seconds:,.0f} messages/s")
+send._Send.run = run
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def ledger(folder: Path, people: int) -> None:
+    """The commits of a send at 4,000 messages a second, with as many lines as by default and with four times as many."""
+    for connections in (8, 32):
+        place = folder / f"ledger-{connections}"
+        place.mkdir()
+        program = imported(place, people, connections, "--rate", "4000/s")
+        subprocess.run([*program, "release-trigger", "1"], check=True, capture_output=True)
+        print(f"\n{connections} lines: ", end="", flush=True)
+        subprocess.run([sys.executable, "-c", COUNTING, *program[len(PROGRAM) :], "tick"], check=True)
+
+
+def size(folder: Path) -> int:
     """Bytes of the store with its log written back."""
     import sqlite3
 
@@ -144,6 +180,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--null", type=int, default=0)
+    parser.add_argument("--ledger", type=int, default=0)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         if chosen.people:
@@ -158,6 +195,8 @@ def main() -> None:
         if chosen.null:
             (Path(place) / "null").mkdir()
             null(Path(place) / "null", chosen.null)
+        if chosen.ledger:
+            ledger(Path(place), chosen.ledger)
 
 
 if __name__ == "__main__":
