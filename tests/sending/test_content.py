@@ -119,3 +119,38 @@ def test_a_campaign_with_everything_arrives_with_everything(xp, tmp_path):
     assert "terms.txt" in shown
     assert xp("campaign", "edit", "hello", "--attach", "none", "--preheader", "none").code == 0
     assert xp("campaign", "edit", "hello", "--header", "Bcc: x@example.com").code == 2
+
+
+def test_a_preview_shows_the_message_as_it_is_sent(xp, tmp_path):
+    (tmp_path / "list.csv").write_text(
+        "user_id,email,mobile_number,email_subscription\nu1,a@example.com,447700900123,1\n"
+    )
+    (tmp_path / "hello.html").write_text("<p>Hello {{ user_id }}</p>")
+    (tmp_path / "sms.json").write_text('{"to": "+{{ mobile_number }}"}')
+    (tmp_path / "terms.txt").write_bytes(b"terms")
+    for command in (
+        ("init",),
+        ("settings", "set", "triggers", "on"),
+        ("settings", "set", "file.look", "0s"),
+        ("campaign", "add", "hello", "--subject", "Grüße {{ user_id }}", "--html", tmp_path / "hello.html",
+         "--from", "s@example.com", "--attach", tmp_path / "terms.txt", "--header", "X-Campaign: spring"),
+        ("campaign", "add", "sms", "--channel", "webhook", "--medium", "sms", "--url", "https://gateway.example.com/",
+         "--text", tmp_path / "sms.json"),
+        ("import", "add", "list", "--source", tmp_path / "list.csv", "--campaign", "hello"),
+        ("run-now", "list"),
+    ):  # fmt: skip
+        assert xp(*command).code == 0
+    shown = xp("campaign", "preview", "hello", "--profile", "u1")
+    assert "Attached: terms.txt (text/plain, 5 bytes)." in shown.err
+    sent = email.message_from_bytes(next(iter(tmp_path.rglob("new/*"))).read_bytes(), policy=policy.default)
+    differ = {"Date", "Message-ID"}
+    headers, _, text = shown.out.partition("\n\n")
+    assert text == "Hello u1\n"
+    assert [line for line in headers.splitlines() if line.split(":")[0] not in differ] == [
+        f"{name}: {value}" for name, value in sent.items() if name not in differ
+    ]
+    whole = xp("campaign", "preview", "hello", "--profile", "u1", "--html", "-").out
+    assert whole.strip() == sent.get_body(("html",)).get_content().strip()
+    posted = xp("campaign", "preview", "sms", "--profile", "u1").out
+    assert posted.startswith("Posted to: https://gateway.example.com/\n")
+    assert posted.endswith('{"to": "+447700900123"}\n')

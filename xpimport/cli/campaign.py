@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +15,7 @@ from xpimport.cli.options import Csv, Json, Nl, Yes, form, group, store_of
 from xpimport.defining import campaigns
 from xpimport.defining.campaigns import Campaign
 from xpimport.errors import Failed, Unreachable
-from xpimport.flow import defining
+from xpimport.flow import campaigning
 from xpimport.reporting.people import find_profile
 
 app = group("What is sent, over which channel, and who may not get it.")
@@ -31,7 +32,7 @@ def add(ctx: typer.Context, name: Name, options: dict[str, Any]) -> None:
     files = attached(options) or []
     draft = Campaign(name=name, medium=medium, attachments=tuple(file.name for file in files), **changes)
     with store_of(ctx) as store:
-        kept = defining.keep_campaign(store, draft, files)
+        kept = campaigning.keep_campaign(store, draft, files)
     screen.say(f"Added the campaign {kept.name} ({kept.channel}), live.")
     screen.say(f"Look at it: xpimport campaign preview {kept.name} --profile ID")
 
@@ -48,7 +49,7 @@ def edit(ctx: typer.Context, name: Name, options: dict[str, Any]) -> None:
         files = attached(options)
         if files is not None:
             draft = replace(draft, attachments=tuple(file.name for file in files))
-        defining.keep_campaign(store, draft, files)
+        campaigning.keep_campaign(store, draft, files)
     screen.say(f"Changed the campaign {name}.")
 
 
@@ -125,29 +126,33 @@ def preview(
     ctx: typer.Context,
     name: Name,
     profile: Annotated[str, typer.Option("--profile", help="Whose message: a user_id or an email address.")],
-    html: Annotated[Path | None, typer.Option("--html", help="Write the HTML part to this file.")] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write the HTML part to this file, or print nothing else (-)."),
+    ] = None,
 ) -> None:
     """Show a message as one profile would get it; nothing is sent."""
     with store_of(ctx) as store:
         campaigns.get(store, name)
-        made = defining.preview(store, name, find_profile(store, profile))
-    headers = made.message.body.partition(b"\r\n\r\n")[0].decode("ascii", "replace")
-    wanted = ("From:", "To:")
-    for line in headers.split("\r\n"):
-        if line.startswith(wanted):
-            screen.out(line)
-    screen.out(f"Subject: {screen.visible(made.rendered.subject)}\n")
-    for line in made.rendered.text.splitlines():
-        screen.out(screen.visible(line))
-    if html is None:
-        return
-    if made.rendered.html is None:
+        made = campaigning.preview(store, name, find_profile(store, profile))
+    if html is not None and made.html is None:
         raise Failed(f"The campaign {name} has no HTML part.")
     if str(html) == "-":
-        sys.stdout.write(made.rendered.html)
-    else:
-        html.write_text(made.rendered.html, encoding="utf-8")
+        sys.stdout.write(made.html or "")
+        return
+    for header, value in made.headers:
+        screen.out(f"{header}: {screen.visible(value)}")
+    screen.out("")
+    for line in made.text.splitlines():
+        screen.out(screen.visible(line))
+    for file, kind, size in made.attached:
+        screen.say(f"Attached: {screen.visible(file)} ({kind}, {size:,} bytes).")
+    if html is not None:
+        html.write_text(made.html or "", encoding="utf-8")
         screen.say(f"Wrote the HTML part to {html}.")
+    elif made.html is not None:
+        again = f"xpimport campaign preview {name} --profile {quote(profile)}"
+        screen.say(f"It has an HTML part, too. Look at it: {again} --html FILE")
 
 
 @app.command("test", epilog="Example: xpimport campaign test welcome --to me@example.com")
@@ -158,7 +163,7 @@ def test(
 ) -> None:
     """Send a campaign to one address, filled in with the newest profile; no report counts it."""
     with store_of(ctx) as store:
-        outcome = defining.send_test(store, name, to)
+        outcome = campaigning.send_test(store, name, to)
     if outcome.state == "accepted":
         screen.say(f"Handed over one test message for {to}.")
     elif outcome.connection_lost:

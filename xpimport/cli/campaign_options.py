@@ -55,7 +55,10 @@ OPTIONS: dict[str, Any] = {
 _NOTHING = {"none", ""}
 """What takes an option of a campaign away again."""
 
-_REMOVABLE = {"category", "segment", "control_group", "rate", "window", "reply_to", "preheader", "unsubscribe", "html"}
+_REMOVABLE = {
+    *("category", "segment", "control_group", "rate", "window", "reply_to", "preheader", "unsubscribe", "html", "url"),
+    *("secret", "token", "sender", "text"),
+}
 
 
 def with_campaign_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -87,7 +90,7 @@ def campaign_changes(options: Mapping[str, Any]) -> dict[str, Any]:
             raise Invalid(f"--control-group {given['control_group']!r} is not a share. Write it like 10%.")
         given["control_group"] = float(share[:-1]) / 100 or None
     if "headers" in given:
-        given["headers"] = tuple(given["headers"])
+        given["headers"] = () if given["headers"] == ["none"] else tuple(given["headers"])
     return given
 
 
@@ -105,7 +108,6 @@ def attached(options: Mapping[str, Any]) -> list[Attached] | None:
 
 def shown(found: Campaign) -> list[tuple[str, object]]:
     """What a campaign has beyond its content, in words, as pairs for the screen."""
-    control = None if found.control_group is None else f"{found.control_group:.4g}".rstrip("0").rstrip(".")
     return [
         ("From", found.sender),
         ("Reply-To", found.reply_to),
@@ -120,7 +122,7 @@ def shown(found: Campaign) -> list[tuple[str, object]]:
         ("Campaign there", found.xtremepush_id),
         ("Category", found.category),
         ("Segment", found.segment),
-        ("Control group", None if control is None else f"{float(control) * 100:g} % never get it"),
+        ("Control group", found.control_group and f"{found.control_group * 100:.4g} % never get it"),
         ("Rate", found.rate),
         ("Window", found.window),
         ("Ignores opt-outs", found.ignore_subscription or None),

@@ -14,7 +14,7 @@ from xpimport.defining import attributes, campaigns, settings
 from xpimport.defining.campaigns import Campaign
 from xpimport.defining.imports import Import
 from xpimport.errors import Failed
-from xpimport.flow import defining
+from xpimport.flow import campaigning, defining
 from xpimport.flow.running import Progress, run_now
 from xpimport.reporting import history, rows
 from xpimport.rules.definition import Definition
@@ -77,7 +77,7 @@ def _define(store: Store, folder: Path) -> None:
     for name, kind in (("first_name", "string"), ("city", "string"), ("points", "integer")):
         attributes.add(store, name, kind)
     subject = "{{ first_name | default('Hello', true) }}, spring is here"
-    defining.keep_campaign(
+    campaigning.keep_campaign(
         store,
         Campaign(
             name="welcome",
@@ -116,8 +116,9 @@ def _message(store: Store, task: int) -> None:
         " AND d.state = 'accepted' AND p.first_name IS NOT NULL ORDER BY d.profile_id LIMIT 1",
         trigger.id if trigger else 0,
     )
-    made = defining.preview(store, "welcome", profile)
-    for line in (f"To: {made.message.to}", f"Subject: {made.rendered.subject}", "", *made.rendered.text.splitlines()):
+    made = campaigning.preview(store, "welcome", profile)
+    headers = [f"{name}: {value}" for name, value in made.headers if name in {"To", "Subject"}]
+    for line in (*headers, "", *made.text.splitlines()):
         screen.out("  " + screen.visible(line))
 
 

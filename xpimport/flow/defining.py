@@ -1,15 +1,14 @@
 """Definitions whose check needs another stage: templates are compiled, headers are read, before anything is kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from xpimport.clock import now
-from xpimport.defining import attributes, campaigns, categories, imports, settings
-from xpimport.defining.campaigns import Attached, Campaign
+from xpimport.defining import campaigns, imports, settings
+from xpimport.defining.campaigns import Campaign
 from xpimport.defining.imports import Import
 from xpimport.errors import FileRefused, Invalid, Refused
 from xpimport.flow import files as finding
@@ -18,87 +17,17 @@ from xpimport.importing import sources, staging
 from xpimport.importing.formats.opening import check_options
 from xpimport.importing.sources import SourceFile, choosing
 from xpimport.reporting.forecast import scheduled_forecast
-from xpimport.rules.definition import ADDRESS, PLATFORM, check_mapping, consent_message, consent_missing
+from xpimport.rules.definition import PLATFORM, check_mapping, consent_message, consent_missing
 from xpimport.rules.durations import format_duration
 from xpimport.rules.guess import CELLS as GUESSED_FROM
 from xpimport.rules.guess import attribute_name, guess_types
 from xpimport.rules.locations import STDIN, parse_location
-from xpimport.rules.pace import parse_rate, parse_window
+from xpimport.rules.pace import parse_window
 from xpimport.rules.schedule import next_after, occurrences, parse_schedule, parse_send_time, parse_zone
-from xpimport.rules.segments import parse_segment
-from xpimport.sending.channels import Outcome, Outgoing, open_channel
-from xpimport.sending.compose import DEFAULT_SENDER, LINK, select_profile
-from xpimport.sending.headers import envelope
-from xpimport.sending.mime import MessageSkeleton
-from xpimport.sending.plan import Plan, planned
-from xpimport.sending.render import Rendered, compile_templates
 from xpimport.store.database import Store
 
 LOOKED_AHEAD = 30
 """How many of the coming runs are held against their send times when an import is kept."""
-
-
-def keep_campaign(store: Store, campaign: Campaign, files: Sequence[Attached] | None = None) -> Campaign:
-    """Add a campaign, or change the one that its id names, once its templates compile.
-
-    Raises:
-        Invalid: a template is broken or names what no attribute has, or a value does not fit.
-        Refused: the name is taken, or smtp has no From address.
-    """
-    if campaign.channel != PLATFORM:
-        _check_templates(store, campaign)
-    check_sending(campaign)
-    if campaign.category:
-        categories.get(store, campaign.category)
-    if campaign.segment:
-        parse_segment(campaign.segment, attributes.kinds(attributes.everything(store)))
-    sender = campaign.sender or settings.get(store, "from")
-    if campaign.channel == "smtp" and not sender:
-        raise Invalid("A campaign over smtp needs a From address: --from ADDR, or: xpimport settings set from ADDR")
-    attached = [(file.name, file.type, file.content) for file in files or ()]
-    MessageSkeleton(
-        sender or DEFAULT_SENDER, reply_to=campaign.reply_to, headers=campaign.headers, attachments=attached
-    )
-    if campaign.unsubscribe:
-        envelope("--unsubscribe-to", campaign.unsubscribe)
-    return campaigns.change(store, campaign, files) if campaign.id else campaigns.add(store, campaign, files or ())
-
-
-def _check_templates(store: Store, campaign: Campaign) -> None:
-    compile_templates(
-        subject=campaign.subject,
-        text=campaign.text,
-        html=campaign.html,
-        names=[*attributes.everything(store), LINK],
-        strict=campaign.strict,
-        preheader=campaign.preheader,
-    )
-
-
-def check_sending(campaign: Campaign) -> None:
-    """Refuse what a campaign's channel cannot do, and values that cannot be read.
-
-    Raises:
-        Invalid: saying which option, and how to write it.
-    """
-    if campaign.rate:
-        parse_rate(campaign.rate)
-    if campaign.window:
-        parse_window(campaign.window)
-    for option, value in (("--secret", campaign.secret), ("--token", campaign.token)):
-        if value and not value.startswith(("env:", "file:")):
-            raise Invalid(f"{option} takes a reference only: file:/path/to/it (mode 0600) or env:NAME.")
-    webhook = campaign.channel == "webhook"
-    if webhook and not campaign.url:
-        raise Invalid("A webhook needs to know where it is posted to: --url https://gateway.example.com/messages")
-    if webhook and not campaign.text:
-        raise Invalid("A webhook needs its JSON body, a template: --text FILE")
-    if campaign.url and not webhook:
-        raise Invalid(f"--url is for a webhook; the channel here is {campaign.channel}. Say --channel webhook as well.")
-    if campaign.url and not campaign.url.startswith(("https://", "http://")):
-        raise Invalid(f"--url {campaign.url!r} is no https address.")
-    if campaign.channel == PLATFORM and not campaign.xtremepush_id:
-        raise Invalid("The platform needs the number of its campaign: --xtremepush-id NUMBER")
 
 
 @dataclass(frozen=True)
@@ -313,71 +242,3 @@ def _how_to_take(title: str, kind: str, mapping: Mapping[str, str], kinds: Mappi
         add=None if name in kinds else f"xpimport attribute add {name} {kind}",
         map=f"--map {quote(f'{title}={name}')}" if mapping or name != title.casefold() else None,
     )
-
-
-@dataclass(frozen=True)
-class Preview:
-    """A message as one profile would get it."""
-
-    rendered: Rendered
-    message: Outgoing
-
-
-def preview(store: Store, name: str, profile: int) -> Preview:
-    """Render a campaign for one profile; nothing is sent and nothing is recorded.
-
-    Raises:
-        NotFound: no such campaign.
-        Refused: the profile has no address, or the template asks for what it does not have.
-    """
-    from xpimport.sending.render import NotPersonalised
-
-    plan, values = _planned(store, name, profile)
-    address = ADDRESS[plan.campaign.medium]
-    if values.get(address) is None:
-        raise Refused(f"This profile has no {address}, so it would be excluded as no_address.")
-    try:
-        job = ("preview", values, str(values[address]), now().isoformat(), "TOKEN")
-        return Preview(plan.compose.rendered(values, "TOKEN"), plan.compose.message(job))
-    except NotPersonalised as problem:
-        raise Refused(f"This profile's message cannot be made: {problem.detail}.") from None
-
-
-def send_test(store: Store, name: str, to: str) -> Outcome:
-    """Send one campaign to one address, filled with the newest profile's values; the ledger is not touched.
-
-    Raises:
-        NotFound: no such campaign.
-        Invalid: `to` is no address.
-        Unreachable: no connection could be made.
-        Refused: the template asks for what the newest profile does not have.
-    """
-    import secrets
-
-    from xpimport.sending.render import NotPersonalised
-
-    plan, values = _planned(store, name, None)
-    compose = replace(plan.compose, prefix="[test] ")
-    values[ADDRESS[plan.campaign.medium]] = to
-    try:
-        message = compose.message(("test-" + secrets.token_hex(8), values, to, now().isoformat(), "TOKEN"))
-    except NotPersonalised as problem:
-        raise Refused(f"The newest profile's message cannot be made: {problem.detail}.") from None
-    session = open_channel(plan.kind, plan.settings, plan.place).connect()
-    try:
-        return session.send(message)
-    finally:
-        session.close()
-
-
-def _planned(store: Store, name: str, profile: int | None) -> "tuple[Plan, dict[str, Any]]":
-    campaign = campaigns.get(store, name)
-    if campaign.channel == PLATFORM:
-        raise Refused("The platform has the content of this campaign; look at it and try it there.")
-    kinds = {attribute: kind for attribute, (kind, _) in kinds_of(store).items()}
-    values = {value.name: value.value for value in settings.everything(store)}
-    which = "p.id = ?" if profile is not None else "p.email IS NOT NULL ORDER BY p.id DESC LIMIT 1"
-    bound = () if profile is None else (profile,)
-    row = store.one(f"SELECT {select_profile(kinds)} FROM profiles p WHERE {which}", *bound)
-    plan = planned(store, campaign.id, kinds, values)
-    return plan, dict.fromkeys(kinds) if row is None else {kind: row[kind] for kind in kinds}

@@ -83,7 +83,7 @@ def _check_tree(part: str, tree: nodes.Template, chosen: Environment, names: Col
     for attribute in tree.find_all(nodes.Getattr):
         if attribute.attr.startswith("_"):
             raise Invalid(f"{part}, line {attribute.lineno}: .{attribute.attr} is not for templates.")
-    _check_names(part, tree, {*names, *chosen.globals})
+    _check_names(part, tree, set(names), set(chosen.globals))
 
 
 def _check_known(part: str, line: int, kind: str, name: str, known: Mapping[str, Any]) -> None:
@@ -92,8 +92,8 @@ def _check_known(part: str, line: int, kind: str, name: str, known: Mapping[str,
         raise Invalid(f"{part}, line {line}: there is no {kind} {name!r}. {_close(name, known, hint)}")
 
 
-def _check_names(part: str, tree: nodes.Template, known: set[str]) -> None:
-    free = find_undeclared_variables(tree)
+def _check_names(part: str, tree: nodes.Template, known: set[str], offered: set[str]) -> None:
+    free = find_undeclared_variables(tree) - offered
     for node in tree.find_all(nodes.Name):
         if node.name in free and node.name not in known and node.name != "user":
             raise Invalid(
@@ -118,12 +118,14 @@ def _asked_of_user(tree: nodes.Template) -> Iterator[tuple[int, str]]:
 
 
 def _close(name: str, known: Collection[str], hint: str = "") -> str:
-    close = difflib.get_close_matches(name, sorted(known), n=3)
+    # Not what only this program calls by name.
+    sayable = sorted(one for one in known if one.isidentifier())
+    close = difflib.get_close_matches(name, sayable, n=3)
     if hint:
         return f"Write {hint}."
     if close:
         return f"Did you mean {' or '.join(close)}?"
-    return f"Known are: {', '.join(sorted(known))}."
+    return f"Known are: {', '.join(sayable)}."
 
 
 def _explain(source: str, error: TemplateSyntaxError) -> str:
