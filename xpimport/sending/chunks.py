@@ -67,13 +67,9 @@ class Chunks:
             self.verdict = "shut"
         if self.verdict != "go":
             return []
-        at = int(now().timestamp())
-        people = self._next(room, at)
-        self._store.db.executemany(
-            "UPDATE deliveries SET state = 'attempting', reason = NULL, detail = NULL, address = ?, attempts = attempts + 1,"
-            " changed_at = ?, retry_at = NULL WHERE trigger_id = ? AND profile_id = ?",
-            [(row["user_id"], at, self._trigger.id, row["profile_id"]) for row in people],
-        )
+        at = now()
+        people = self._next(room, int(at.timestamp()))
+        ledger.intend(self._store, self._trigger, [(row["user_id"], row["profile_id"]) for row in people], at)
         ledger.sign_of_life(self._store, self._trigger)
         self._plan.pace.spend(len(people))
         return people

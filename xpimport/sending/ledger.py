@@ -67,6 +67,15 @@ def still_mine(store: Store, trigger: Trigger) -> str:
     return "off" if off else "go"
 
 
+def intend(store: Store, trigger: Trigger, people: Sequence[tuple[str, int]], at: datetime) -> None:
+    """Inside a transaction: these (address, profile) are about to be sent to."""
+    store.db.executemany(
+        "UPDATE deliveries SET state = 'attempting', reason = NULL, detail = NULL, address = ?, attempts = attempts + 1,"
+        " changed_at = ?, retry_at = NULL WHERE trigger_id = ? AND profile_id = ?",
+        [(address, int(at.timestamp()), trigger.id, profile) for address, profile in people],
+    )
+
+
 def record(store: Store, trigger: Trigger, outcomes: Sequence[tuple[Grant, Outcome]]) -> None:
     """Inside a transaction: what became of messages. A late word may settle `uncertain`, never the reverse."""
     at = now()
@@ -171,16 +180,9 @@ class Granter:
             looked += len(rows)
             found = [grant for row in rows if (grant := self._grant(row, at)) is not None]
             # Before the next look: a retry that is not yet marked would be found a second time.
-            self._intend(found, at)
+            intend(self._store, self._trigger, [(grant.job[2], grant.profile) for grant in found], at)
             grants += found
         return grants
-
-    def _intend(self, grants: Sequence[Grant], at: datetime) -> None:
-        self._store.db.executemany(
-            "UPDATE deliveries SET state = 'attempting', reason = NULL, detail = NULL, address = ?, attempts = attempts + 1,"
-            " changed_at = ?, retry_at = NULL WHERE trigger_id = ? AND profile_id = ?",
-            [(grant.job[2], int(at.timestamp()), self._trigger.id, grant.profile) for grant in grants],
-        )
 
     @property
     def exhausted(self) -> bool:
