@@ -16,6 +16,8 @@ from xpimport.store.database import Store, open_store
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 Nl = Annotated[bool, typer.Option("--nl", help="Print one JSON value a line.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many.")]
+Medium = Annotated[str, typer.Option("--medium", help="email or sms.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
 
 Function = TypeVar("Function", bound=Callable[..., None])

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from xpimport.cli import screen
-from xpimport.cli.options import Csv, Json, Nl, form, group, store_of
+from xpimport.cli.options import Csv, Json, Limit, Medium, Nl, form, group, store_of
 from xpimport.errors import Invalid
 from xpimport.importing import consent
 from xpimport.reporting.people import find_profile, profile_details, profile_list
@@ -14,17 +14,10 @@ from xpimport.rules.definition import MEDIA
 app = group("The people in the store.")
 
 Who = Annotated[str, typer.Argument(help="A user_id or an email address.")]
-Medium = Annotated[str, typer.Option("--medium", help="email or sms.")]
 
 
 @app.command("list", epilog="Example: xpimport profile list --limit 20")
-def list_(
-    ctx: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
-    json: Json = False,
-    csv: Csv = False,
-    nl: Nl = False,
-) -> None:
+def list_(ctx: typer.Context, limit: Limit = 100, json: Json = False, csv: Csv = False, nl: Nl = False) -> None:
     """Show profiles, newest first."""
     with store_of(ctx) as store:
         rows = profile_list(store, limit)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from xpimport.cli import screen
-from xpimport.cli.options import Csv, Json, Nl, example, form, group, store_of
+from xpimport.cli.options import Csv, Json, Limit, Medium, Nl, example, form, group, store_of
 from xpimport.defining import suppressions
 from xpimport.defining.suppressions import COLUMNS, Suppression
 from xpimport.errors import Failed
@@ -18,7 +18,6 @@ from xpimport.rules.formulas import guarded
 app = group("Addresses that are never written to, whatever a campaign says.")
 
 Address = Annotated[str, typer.Argument(help="An email address or a mobile number.")]
-Medium = Annotated[str, typer.Option("--medium", help="email or sms.")]
 Reason = Annotated[str, typer.Option("--reason", help="One word: manual, complaint, bounced, ...")]
 SHOWN = 10
 
@@ -44,13 +43,7 @@ def remove(ctx: typer.Context, address: Address, medium: Medium = "email") -> No
 
 
 @app.command("list", epilog="Example: xpimport suppression list --json")
-def list_(
-    ctx: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
-    json: Json = False,
-    csv: Csv = False,
-    nl: Nl = False,
-) -> None:
+def list_(ctx: typer.Context, limit: Limit = 100, json: Json = False, csv: Csv = False, nl: Nl = False) -> None:
     """Show the list, newest first."""
     with store_of(ctx) as store:
         rows = [vars(entry) for entry in suppressions.everything(store, limit)]

@@ -16,7 +16,7 @@ from xpimport.rules.values import address_key
 from xpimport.sending.channels import Outcome
 from xpimport.sending.compose import Job, address_of, key_of, select_profile
 from xpimport.sending.exclusion import blocked
-from xpimport.sending.triggers import Trigger
+from xpimport.sending.triggers import Trigger, switched_off
 from xpimport.store.claims import heartbeat
 from xpimport.store.database import Store
 
@@ -56,15 +56,12 @@ def in_doubt(store: Store, trigger: Trigger) -> int:
 
 def still_mine(store: Store, trigger: Trigger) -> str:
     """Inside a transaction: `go`, or why nothing more may be started: `lost` (stopped, taken over) or `off`."""
-    mine, off = store.one(
-        "SELECT state = 'sending' AND generation = ?,"
-        " NOT EXISTS (SELECT 1 FROM settings WHERE name = 'triggers' AND value = 'on') FROM triggers WHERE id = ?",
-        trigger.generation,
-        trigger.id,
+    mine = store.scalar(
+        "SELECT state = 'sending' AND generation = ? FROM triggers WHERE id = ?", trigger.generation, trigger.id
     )
     if not mine:
         return "lost"
-    return "off" if off else "go"
+    return "off" if switched_off(store) else "go"
 
 
 def intend(store: Store, trigger: Trigger, people: Sequence[tuple[str, int]], at: datetime) -> None:
