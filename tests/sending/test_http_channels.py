@@ -4,12 +4,16 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
+import threading
+from contextlib import suppress
 
 import pytest
 from servers.api_peer import DROP, HANG, api_peer
+from servers.smtp_peer import certificate
 
 from xpimport.errors import Invalid
-from xpimport.sending.channels.http_wire import Receiver
+from xpimport.sending.channels.http_wire import NotSent, PerhapsReceived, Receiver
 
 NOW = "2026-11-24T08:00:00+00:00"
 OK = (200, {}, "{}")
@@ -220,3 +224,32 @@ def test_the_platform_is_asked_again_with_the_same_id_for_the_same_chunk(platfor
     assert len(numbers) == 2
     assert len(set(numbers)) == 1
     assert shop("task", "show", 1, "--json").json()["delivery"]["accepted"] == 2
+
+
+@pytest.mark.parametrize(
+    ("trusted", "raised"), [(True, PerhapsReceived), (False, NotSent)], ids=["after the request", "in the handshake"]
+)
+def test_tls_that_breaks_is_a_message_unsent_only_before_the_request(tmp_path, trusted, raised):
+    ca_file, context = certificate(tmp_path, "127.0.0.1")
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        # The second descriptor is for saying something other than TLS.
+        with suppress(OSError), listener.accept()[0] as plain, plain.dup() as raw:
+            with context.wrap_socket(plain, server_side=True) as secured:
+                secured.recv(65536)
+                raw.sendall(b"this is no TLS record" * 10)
+                raw.recv(1)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    receiver = Receiver(
+        f"https://127.0.0.1:{listener.getsockname()[1]}/",
+        allow_private=True,
+        ca_file=str(ca_file) if trusted else "",
+        timeout=5,
+    )
+    with listener, pytest.raises(raised):
+        receiver.post(b"{}", {})
+    receiver.close()
+    thread.join(5)

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -48,6 +49,16 @@ class Answer:
         return " ".join(f"{self.status} {self.text}".split())[:500]
 
 
+class _Body(BytesIO):
+    """A request's body that knows whether any of it was asked for, which is after the TLS handshake."""
+
+    begun = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.begun = True
+        return super().read(size)
+
+
 class Receiver:
     """An open way to one URL; used by one thread at a time."""
 
@@ -66,28 +77,28 @@ class Receiver:
         Raises:
             NotSent, PerhapsReceived: there is no answer.
         """
-        from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, SSLError
+        from urllib3.exceptions import HTTPError, SSLError
 
+        given = _Body(body)
         try:
             response = self._pool.urlopen(
                 "POST",
                 self._path,
-                body=body,
-                headers=dict(headers),
+                body=given,
+                headers={**headers, "Content-Length": str(len(body))},
                 redirect=False,
                 retries=False,
                 preload_content=False,
             )
             content = response.read(MAX_ANSWER, decode_content=True)
             response.drain_conn()
-        except (NewConnectionError, ConnectTimeoutError) as problem:
-            raise NotSent(_words(problem)) from None
-        except SSLError as problem:
-            raise NotSent(f"its certificate or TLS was not accepted: {_words(problem)}") from None
-        except MaxRetryError as problem:
-            raise NotSent(_words(problem)) from None
         except (HTTPError, OSError) as problem:
-            raise PerhapsReceived(_words(problem)) from None
+            words = _words(problem)
+            if given.begun:
+                raise PerhapsReceived(words) from None
+            if isinstance(problem, SSLError):
+                words = f"its certificate or TLS was not accepted: {words}"
+            raise NotSent(words) from None
         return Answer(
             response.status, content.decode("utf-8", "replace"), _seconds(response.headers.get("Retry-After"))
         )
