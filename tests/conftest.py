@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import pytest
 from hypothesis import settings
+from shop import open_shop
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -128,14 +129,13 @@ def _written(stream: io.TextIOWrapper) -> str:
     return buffer.getvalue().decode()
 
 
-@pytest.fixture
-def xp(tmp_path: Path) -> Xp:
-    """The real program in this process; the store is `tmp_path / xpimport.db` unless `db` names another."""
+def in_this_process(store: Path) -> Xp:
+    """The real program in this process; it works on `store` unless `db` names another."""
 
     def run(*arguments: str | Path, now: str | None = None, db: Path | None = None, stdin: str | bytes = b"") -> Result:
         from xpimport.cli import main
 
-        argv = ["--db", str(db or tmp_path / "xpimport.db"), *map(str, arguments)]
+        argv = ["--db", str(db or store), *map(str, arguments)]
         out, err = _stream(), _stream()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "stdin", _stream(_bytes(stdin)))
@@ -147,6 +147,21 @@ def xp(tmp_path: Path) -> Xp:
         return Result(code, _written(out), _written(err))
 
     return run
+
+
+@pytest.fixture
+def xp(tmp_path: Path) -> Xp:
+    """The real program in this process; the store is `tmp_path / xpimport.db` unless `db` names another."""
+    return in_this_process(tmp_path / "xpimport.db")
+
+
+@pytest.fixture
+def shop(request: pytest.FixtureRequest, xp: Xp, tmp_path: Path) -> Xp:
+    """A small shop in `tmp_path`, run by `xp`; the markers `shop` of the test and of its module say what is special."""
+    special: dict[str, Any] = {}
+    for marker in request.node.iter_markers("shop"):
+        special = {**marker.kwargs, **special}
+    return open_shop(xp, tmp_path, **special)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A store to import into, and places to import from."""
+"""Places to import from."""
 
 import socket
 import urllib.request
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Xp
 from servers.moto import KEYS, moto
 from servers.places import Bucket, Folder, Place, over_sftp
 from servers.sshd import Sshd, key, sshd
@@ -18,21 +17,6 @@ def port_of_loopback() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-@pytest.fixture
-def lists(xp: Xp, tmp_path: Path) -> Xp:
-    """A store that sends, with one campaign, `hello`; two looks at a file follow each other at once."""
-    (tmp_path / "hello.txt").write_text("Hello {{ user_id }}", encoding="utf-8")
-    for command in (
-        ("init", "--timezone", "UTC"),
-        ("settings", "set", "triggers", "on"),
-        ("settings", "set", "file.look", "0s"),
-        ("campaign", "add", "hello", "--subject", "Hi", "--text", tmp_path / "hello.txt"),
-    ):
-        done = xp(*command)
-        assert done.code == 0, done.err
-    return xp
 
 
 @pytest.fixture(scope="session")
