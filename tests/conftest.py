@@ -4,7 +4,6 @@ import io
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 
 import pytest
 from hypothesis import settings
+from servers.ports import unused_port
 from shop import open_shop
 
 REPOSITORY = Path(__file__).parents[1]
@@ -46,6 +46,13 @@ def which(program: str) -> str | None:
     own = str(REPOSITORY / ".venv-moto" / "bin")
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin", own])
     return shutil.which(program, path=path)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """This machine has one crontab: of workers that share the tests, one gets all those that write it, one by one."""
+    for item in items:
+        if any(marker.args == ("cron",) for marker in item.iter_markers("server")):
+            item.add_marker(pytest.mark.xdist_group("crontab"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -86,11 +93,8 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 
 @pytest.fixture
 def free_port() -> int:
-    """A TCP port of the loopback that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of the loopback that nobody listens on."""
+    return unused_port()
 
 
 @dataclass(frozen=True)

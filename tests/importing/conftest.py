@@ -1,6 +1,5 @@
 """Places to import from."""
 
-import socket
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,26 +8,20 @@ from typing import Any
 import pytest
 from servers.moto import KEYS, moto
 from servers.places import Bucket, Folder, Place, over_sftp
+from servers.ports import unused_port
 from servers.sshd import Sshd, key, sshd
-
-
-def port_of_loopback() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="session")
 def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     folder = tmp_path_factory.mktemp("sshd")
-    with sshd(folder, port_of_loopback(), key(folder / "host"), key(folder / "user")) as server:
+    with sshd(folder, unused_port(), key(folder / "host"), key(folder / "user")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with moto(port_of_loopback(), tmp_path_factory.mktemp("moto") / "log") as endpoint:
+    with moto(unused_port(), tmp_path_factory.mktemp("moto") / "log") as endpoint:
         yield endpoint
 
 
