@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "xpimport"
-STAGES = {"defining", "importing", "sending", "reporting"}
+STAGES = {"defining", "people", "importing", "sending", "reporting"}
 LEAVES = {"__init__", "errors", "clock", "processes", "secrets"}
 MAY_IMPORT = {
     "cli": {"cli", "flow", *STAGES, "rules", "store"} | LEAVES,

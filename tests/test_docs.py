@@ -18,7 +18,7 @@ import pytest
 
 from xpimport.defining import crontab, settings
 from xpimport.rules import trigger, values
-from xpimport.sending import exclusion
+from xpimport.sending.audience import exclusion
 
 REPOSITORY = Path(__file__).parents[1]
 README = REPOSITORY / "README.md"

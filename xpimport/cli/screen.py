@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from xpimport.clock import now
 from xpimport.rules.durations import format_duration
-from xpimport.rules.forecast import Pace
+from xpimport.rules.forecast import Throughput
 
 _UNSEEN = dict.fromkeys((*range(32), 127, *range(128, 160), *range(8234, 8239), *range(8294, 8298)), "�")
 _UNSEEN.update({9: " ", 10: " ", 13: " ", 0x200B: "\ufffd", 0x200E: "\ufffd", 0x200F: "\ufffd", 0x61C: "\ufffd"})
@@ -168,16 +168,16 @@ class Bars:
         """Take rich's progress, or None to stay silent."""
         self._shown = shown
         self._tasks: dict[str, Any] = {}
-        self._paces: dict[str, Pace] = {}
+        self._throughputs: dict[str, Throughput] = {}
 
     def _move(self, name: str, done: int, total: int, count: int, unit: str) -> None:
         if self._shown is None or total <= 0:
             return
         if name not in self._tasks:
             self._tasks[name] = self._shown.add_task(name, total=total, note="", rate="")
-            self._paces[name] = Pace()
-        self._paces[name].note(time.monotonic(), count)
-        rate = self._paces[name].rate
+            self._throughputs[name] = Throughput()
+        self._throughputs[name].note(time.monotonic(), count)
+        rate = self._throughputs[name].rate
         self._shown.update(
             self._tasks[name],
             completed=done,
