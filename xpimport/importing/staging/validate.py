@@ -55,7 +55,7 @@ class RowValidator:
         return check_column(column.kind, cells, column.max_length, region=self._layout.region)
 
     def check(self, found: ColumnBlock) -> tuple[Sequence[Any], Iterable[Row], list[Row]]:
-        """SortedPart records into good rows and rejections: (row number, column, value, code, cells as JSON).
+        """Part records into good rows and rejections: (row number, column, value, code, cells as JSON).
 
         Returns: the keys of all records (None where there is none), the good rows, the rejections.
         """
