@@ -151,9 +151,8 @@ def test_every_command_can_be_asked_for(xp):
 def test_an_unknown_topic_names_the_topics_and_the_near_one(xp, asked, offered):
     done = xp("help", asked)
     assert (done.code, done.out) == (4, "")
-    assert done.err == (
-        f"Error: There is no topic or command {asked!r}. The topics are: {', '.join(TOPICS)}. {offered}\n"
-    )
+    assert done.err == f"Error: There is no topic or command {asked!r}.\nTopics: {', '.join(TOPICS)}\n{offered}\n"
+    assert max(map(len, done.err.splitlines())) <= 80
 
 
 def test_an_unknown_command_of_a_group_names_the_group(xp):

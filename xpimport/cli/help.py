@@ -70,8 +70,8 @@ def _unknown(words: list[str], group: Any, commands: list[str]) -> NotFound:
     if group is not None:
         return NotFound(f"There is no command {name!r}. See: xpimport help {' '.join(words[:-1])}")
     near = _near(name.lower(), commands)
-    offer = f" Did you mean: xpimport help {near}" if near else " See: xpimport help"
-    return NotFound(f"There is no topic or command {name!r}. The topics are: {', '.join(TOPICS)}.{offer}")
+    offer = f"Did you mean: xpimport help {near}" if near else "See: xpimport help"
+    return NotFound(f"There is no topic or command {name!r}.\nTopics: {', '.join(TOPICS)}\n{offer}")
 
 
 def _near(name: str, commands: list[str]) -> str | None:
