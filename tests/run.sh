@@ -34,7 +34,7 @@ concerned() {
                 ;;
             tests/*/*) echo "tests/$folder" ;;
             tests/*.py | pyproject.toml) echo tests ;;
-            xpimport/*.py) if [ -d "tests/$folder" ]; then echo "tests/$folder"; else echo tests/cli; fi ;;
+            xpimport/*) if [ -d "tests/$folder" ]; then echo "tests/$folder"; else echo tests/cli; fi ;;
             examples/*) echo tests/cli/test_walkthrough.py ;;
             esac
         done

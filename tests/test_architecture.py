@@ -1,57 +1,54 @@
 """The house holds: imports run one way, and an idle tick loads and writes next to nothing."""
 
-import ast
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "xpimport"
-STAGES = {"defining", "importing", "sending", "reporting"}
-LEAVES = {"__init__", "errors", "clock", "processes", "secrets"}
-MAY_IMPORT = {
-    "cli": {"cli", "flow", *STAGES, "rules", "store"} | LEAVES,
-    "flow": {"flow", *STAGES, "rules", "store"} | LEAVES,
-    **{stage: {stage, "rules", "store"} | LEAVES for stage in STAGES},
-    "rules": {"rules", "errors"},
-    "store": {"store", "errors"},
-    "clock": {"errors"},
-    "secrets": {"errors"},
-    "processes": set(),
-    "errors": set(),
-    "__main__": {"cli", "store"},
-    "__init__": set(),
-}
+REPOSITORY = Path(__file__).parents[1]
+PACKAGE = REPOSITORY / "xpimport"
 
 
-def room(module: str) -> str:
-    """The part of the house that a dotted name of ours belongs to."""
-    parts = module.split(".")
-    return parts[1] if len(parts) > 1 else "__init__"
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Hold the package in `folder` against the contracts of its pyproject.toml."""
+    return subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-cache"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
-def imported(path: Path) -> set[str]:
-    """The rooms that a file imports from."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {room(name.name) for name in node.names if name.name.split(".")[0] == "xpimport"}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "xpimport":
-            names = (
-                [f"{node.module}.{name.name}" for name in node.names] if node.module == "xpimport" else [node.module]
-            )
-            found |= {room(str(name)) if room(str(name)) in MAY_IMPORT else "__init__" for name in names}
-    return found
+def test_imports_run_one_way_and_in_no_circle():
+    done = lint_imports(REPOSITORY)
+    assert done.returncode == 0, done.stdout
 
 
-def test_imports_run_from_cli_over_flow_and_stages_to_rules_and_store():
-    wrong = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        wrong += [f"{path.name} in {own} imports {other}" for other in sorted(imported(path) - MAY_IMPORT[own])]
-    assert wrong == []
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("rules/durations.py", "from xpimport.store import claims"),
+        ("importing/guards.py", "from xpimport.sending import triggers"),
+        ("sending/channels/smtp_connection.py", "from xpimport.sending.channels import smtp_session"),
+        ("rules/trigger.py", "if TYPE_CHECKING:\n    from xpimport.flow import tick"),
+        ("tracking/__init__.py", ""),
+    ],
+    ids=["rules to store", "stage to stage", "a circle", "for type checking", "a folder without a place"],
+)
+def test_an_import_that_runs_another_way_is_found(tmp_path, file, line):
+    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
+    shutil.copytree(PACKAGE, tmp_path / "xpimport", ignore=shutil.ignore_patterns("__pycache__"))
+    changed = tmp_path / "xpimport" / file
+    changed.parent.mkdir(exist_ok=True)
+    with changed.open("a", encoding="utf-8") as module:
+        module.write(f"\nTYPE_CHECKING = False\n{line}\n")
+    done = lint_imports(tmp_path)
+    assert (done.returncode, "Broken contracts" in done.stdout) == (1, True), done.stdout
 
 
 def test_only_screen_knows_rich():

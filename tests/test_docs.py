@@ -1,6 +1,6 @@
-"""The README says what is so: its console blocks are run and compared, and the tests it names exist.
+"""README and the pages of help say what is so: their console blocks are run and compared, their tables are held.
 
-XPIMPORT_REWRITE_DOCS=1 writes the outputs into README.md instead of comparing them.
+XPIMPORT_REWRITE_DOCS=1 writes the outputs into the pages instead of comparing them.
 """
 
 import os
@@ -13,15 +13,25 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from xpimport import errors
+from xpimport.cli import task
+from xpimport.cli.app import app
+from xpimport.cli.help import PAGES, TOPICS
+from xpimport.cli.help import topic as help_topic
+from xpimport.cli.markdown import blocks, cells
 from xpimport.defining import crontab, settings
 from xpimport.rules import trigger, values
-from xpimport.sending import exclusion
+from xpimport.rules.definition import FORMATS
+from xpimport.sending.audience import exclusion
+from xpimport.sending.channels import KINDS
 
 REPOSITORY = Path(__file__).parents[1]
 README = REPOSITORY / "README.md"
+HELP = {name: PAGES / f"{name}.md" for name in TOPICS}
 
 HOME = "/home/ann"
 FILE_TIME = 1_795_392_000
@@ -30,46 +40,55 @@ FILE_TIME = 1_795_392_000
 REWRITE = os.environ.get("XPIMPORT_REWRITE_DOCS") == "1"
 
 NOW = re.compile(r"<!-- now: (\S+) -->")
+UNSEEN = re.compile(r"<!-- run: (.+) -->")
+"""A command that a page's examples need and its reader does not."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A command of a console block with its output, and the line of the README it stands on (from 1)."""
+    """A command with its output (None: not shown), and the line of the page it stands on (from 1)."""
 
     line: int
     now: str
     command: str
-    output: list[str]
+    output: list[str] | None
 
 
 def steps(lines: list[str]) -> Iterator[Step]:
-    """All commands of the console blocks in `lines`, in order; each at the time of the last comment before it."""
+    """All commands of a page in order; each at the time of the last comment before it."""
     now = ""
-    inside = False
-    found: Step | None = None
+    start = 0
     for number, line in enumerate(lines, 1):
         if match := NOW.fullmatch(line):
             now = match[1]
+        elif match := UNSEEN.fullmatch(line):
+            yield Step(number, now, match[1], None)
         elif line == "```console":
-            inside = True
-        elif inside and line == "```":
-            inside = False
+            start = number
+        elif start and line == "```":
+            yield from steps_of_block(lines[start : number - 1], start + 1, now)
+            start = 0
+
+
+def steps_of_block(lines: list[str], number: int, now: str) -> Iterator[Step]:
+    """The commands of a console block, whose first line is the page's line `number`."""
+    found: Step | None = None
+    for at, line in enumerate(lines, number):
+        if line.startswith("$ "):
             if found:
                 yield found
-            found = None
-        elif inside and line.startswith("$ "):
-            if found:
-                yield found
-            found = Step(number, now, line[2:], [])
-        elif inside and found and found.command.endswith("\\") and line.startswith("> "):
-            found = Step(found.line, found.now, f"{found.command}\n{line[2:]}", [])
-        elif inside and found:
+            found = Step(at, now, line[2:], [])
+        elif found and found.command.endswith("\\") and line.startswith("> "):
+            found = Step(found.line, now, f"{found.command}\n{line[2:]}", [])
+        elif found and found.output is not None:
             found.output.append(line)
+    if found:
+        yield found
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A home directory with the example files, its path as long as the one the README shows (tables are as wide)."""
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    """Where homes are made, its path as long as the one that the pages show (tables are as wide)."""
     while True:
         name = "".join(random.choices(string.ascii_lowercase + string.digits, k=len(HOME) - len("/tmp/")))
         path = Path("/tmp") / name
@@ -79,16 +98,46 @@ def home() -> Iterator[Path]:
             continue
         break
     try:
-        shutil.copytree(REPOSITORY / "examples", path / "lists")
-        for file in (path / "lists").iterdir():
-            os.utime(file, (FILE_TIME, FILE_TIME))
-        (path / "bin").mkdir()
-        program = path / "bin" / "xpimport"
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m xpimport "$@"\n')
-        program.chmod(0o755)
         yield path
     finally:
         shutil.rmtree(path)
+
+
+def furnish(place: Path) -> Path:
+    """A home directory with the example files and the program, and no store."""
+    shutil.rmtree(place)
+    place.mkdir(mode=0o700)
+    shutil.copytree(REPOSITORY / "examples", place / "lists")
+    for file in (place / "lists").iterdir():
+        os.utime(file, (FILE_TIME, FILE_TIME))
+    (place / "bin").mkdir()
+    program = place / "bin" / "xpimport"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m xpimport "$@"\n')
+    program.chmod(0o755)
+    return place
+
+
+@pytest.fixture(scope="module")
+def evening(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the home that README's evening leaves behind, from which the pages of help go on."""
+    home = furnish(place)
+    found = list(steps(README.read_text().splitlines()))
+    for step in found:
+        if step.now == found[0].now:
+            run(step, home)
+    kept = tmp_path_factory.mktemp("evening") / "home"
+    shutil.copytree(home, kept)
+    return kept
+
+
+@pytest.fixture
+def home(page: Path, place: Path, request: pytest.FixtureRequest) -> Path:
+    """The home that a page's examples begin in."""
+    if page == README:
+        return furnish(place)
+    evening = request.getfixturevalue("evening")
+    shutil.rmtree(place)
+    return Path(shutil.copytree(evening, place))
 
 
 def run(step: Step, home: Path) -> list[str]:
@@ -115,22 +164,27 @@ def run(step: Step, home: Path) -> list[str]:
     )
     said = done.stdout.decode().replace(str(home), HOME).replace("\r\n", "\n")
     lines = [line.rstrip() for line in said.splitlines()]
+    assert step.output is not None or done.returncode == 0, said
     return [line for line in lines if "(XPIMPORT_NOW)" not in line]
 
 
-def test_readme_outputs(home: Path) -> None:
-    lines = README.read_text().splitlines()
+@pytest.mark.parametrize("page", [README, *HELP.values()], ids=lambda page: page.stem)
+def test_console_blocks_show_what_the_program_says(page: Path, home: Path) -> None:
+    lines = page.read_text().splitlines()
     found = list(steps(lines))
-    assert found
+    assert [step for step in found if step.output is not None], "a page without an example"
     outputs = [run(step, home) for step in found]
     if REWRITE:
         for step, output in reversed(list(zip(found, outputs, strict=True))):
-            first = step.line + step.command.count("\n")
-            lines[first : first + len(step.output)] = output
-        README.write_text("\n".join(lines) + "\n")
+            if step.output is not None:
+                first = step.line + step.command.count("\n")
+                lines[first : first + len(step.output)] = output
+        page.write_text("\n".join(lines) + "\n")
         return
     for step, output in zip(found, outputs, strict=True):
-        assert output == step.output, f"README.md:{step.line}: {step.command} (XPIMPORT_REWRITE_DOCS=1 rewrites it)"
+        if step.output is not None:
+            where = f"{page.name}:{step.line}: {step.command}"
+            assert output == step.output, f"{where} (XPIMPORT_REWRITE_DOCS=1 rewrites it)"
 
 
 def test_readme_names_tests_that_exist() -> None:
@@ -146,23 +200,95 @@ def test_readme_names_tests_that_exist() -> None:
 
 
 def test_readme_paths_exist() -> None:
-    named = set(re.findall(r"(?<![\w/])(?:examples|tests)/[\w./-]+\.\w+", README.read_text()))
+    named = set(re.findall(r"(?<![\w/])(?:examples|tests|xpimport)/[\w./-]+\.\w+", README.read_text()))
     assert not [name for name in named if not (REPOSITORY / name).exists()]
 
 
-def test_readme_explains_every_reason_and_setting() -> None:
-    text = README.read_text()
-    reasons = {**trigger.REASONS, **exclusion.REASONS, **values.REJECTIONS}
-    rows = [f"`{reason}` | {meaning} |" for reason, meaning in reasons.items()]
-    rows += [
-        f"| `{setting.name}` | {f'`{setting.default}`' if setting.default else ''} | {setting.help} |"
-        for setting in settings.SETTINGS.values()
+def table(name: str, title: str) -> list[list[str]]:
+    """The rows of the one table on the page of a topic whose first column has this title, without the marks of code."""
+    tables = [
+        [[cell.strip("`") for cell in cells(line)] for line in block.lines]
+        for block in blocks(HELP[name].read_text())
+        if block.kind == "table"
     ]
-    assert not [row for row in rows if row not in text]
+    (found,) = (rows for rows in tables if rows[0][0] == title)
+    return found[2:]
 
 
-def test_readme_tells_each_type_its_reason_and_examples_that_hold() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \| `(\w+)` \|$", README.read_text(), re.MULTILINE)
+def test_every_topic_has_its_page_and_is_linked_from_readme_with_what_it_answers() -> None:
+    assert {path.stem for path in PAGES.glob("*.md")} == set(TOPICS)
+    text = README.read_text()
+    rows = [f"| [{name}](xpimport/help/{name}.md) | {help_topic(name).answers} |" for name in TOPICS]
+    assert [row for row in rows if row not in text] == []
+
+
+def test_links_of_the_pages_lead_somewhere() -> None:
+    for page in (README, *HELP.values()):
+        targets = re.findall(r"\]\(([^)#]+)\)", page.read_text())
+        assert [target for target in targets if not (page.parent / target).exists()] == [], page.name
+    headings = {name: re.findall(r"^## (.+)$", page.read_text(), re.MULTILINE) for name, page in HELP.items()}
+    named = re.findall(r'\(xpimport/help/([\w-]+)\.md\): "(.+)"', README.read_text())
+    assert named
+    assert [(name, heading) for name, heading in named if heading not in headings[name]] == []
+
+
+def test_the_pages_explain_every_reason() -> None:
+    assert dict(row[:2] for row in table("lists", "reason")) == values.REJECTIONS
+    assert dict(row[:2] for row in table("consent", "reason")) == exclusion.REASONS
+    assert {reason: meaning for _, reason, meaning, _ in table("time", "state") if reason} == trigger.REASONS
+
+
+def test_the_page_on_time_says_in_which_states_a_trigger_can_be_stopped_and_released() -> None:
+    rows = table("time", "state")
+    assert {state for state, *_ in rows} == {state for move in trigger.MOVES for state in move}
+    for state, reason, _, can in rows:
+        assert ("stop" in can) == (state in trigger.STOPPABLE), state
+        assert ("release" in can) == (state in trigger.RELEASABLE and reason not in trigger.FINAL_IGNORED), reason
+
+
+def test_the_pages_name_every_setting_channel_format_and_status() -> None:
+    assert table("settings", "setting") == [[s.name, s.default, s.help] for s in settings.SETTINGS.values()]
+    assert [kind for kind, *_ in table("sending", "channel")] == list(KINDS)
+    assert [kind for names, *_ in table("lists", "format") for kind in names.split(", ")] == list(FORMATS)
+    assert {status for status, _ in table("reports", "status")} == set(task.STATUSES)
+
+
+def test_the_page_on_exit_codes_names_those_of_every_error() -> None:
+    family = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    codes = {int(code) for cell, _ in table("exit-codes", "code") for code in cell.split(", ")}
+    assert {kind.exit_code for kind in family} <= codes
+
+
+def test_the_pages_name_only_commands_and_options_that_exist() -> None:
+    import typer.main
+
+    root: Any = typer.main.get_command(app)
+    known: set[str] = set()
+
+    def walk(command: Any) -> None:
+        known.update(option for parameter in command.params for option in parameter.opts + parameter.secondary_opts)
+        for name in getattr(command, "list_commands", lambda _: [])(None):
+            walk(command.get_command(None, name))
+
+    walk(root)
+    for page in (README, *HELP.values()):
+        prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        code = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
+        foreign = ("systemctl", "loginctl", "python ", "--null", "--ledger")
+        own = [span for span in code if not span.startswith(foreign)]
+        options = {option for span in own for option in re.findall(r"(?<![\w-])--[a-z][\w-]*", span)}
+        assert options - known - {"--help"} == set(), page.name
+        for span in own:
+            command = root
+            for word in span.split()[1:] if span.startswith("xpimport ") else []:
+                if not hasattr(command, "get_command") or not word.islower():
+                    break
+                command = command.get_command(None, word)
+                assert command is not None, f"{page.name}: {span}"
+
+
+def test_each_type_has_its_reason_and_examples_that_hold() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \| `(\w+)` \|$", HELP["lists"].read_text(), re.MULTILINE)
     assert [kind for kind, *_ in rows] == list(values.ATTRIBUTE_TYPES)
     no_values = {"--max-length", "--region", ".local", "+"}
     for kind, taken, stored, reason in rows:
@@ -174,8 +300,8 @@ def test_readme_tells_each_type_its_reason_and_examples_that_hold() -> None:
         assert [one for one in shown if one not in results and kind != "string"] == []
 
 
-def test_readme_shows_the_systemd_units() -> None:
-    text = README.read_text()
+def test_the_page_on_running_shows_the_systemd_units() -> None:
+    text = HELP["running"].read_text()
     store = Path(f"{HOME}/.local/share/xpimport/xpimport.db")
     for name, unit in crontab.systemd_units([f"{HOME}/xpimport/.venv/bin/xpimport"], store).items():
         assert f"```ini\n# {name}\n{unit}```\n" in text

@@ -5,7 +5,7 @@ class XpimportError(Exception):
     """Anything that is told to the operator in plain words instead of a traceback.
 
     Attributes:
-        exit_code: what the process ends with (README, "Exit codes").
+        exit_code: what the process ends with (xpimport/help/exit-codes.md).
         code: a short machine-readable word, kept as the `error.code` of a failed task.
     """
 

@@ -48,7 +48,7 @@ def columns_of(path: Path) -> dict[str, list[Sequence[str]]]:
 
 
 def more_columns(batches: list[Sequence[str]], seed: int) -> dict[str, tuple[str, list[Sequence[str]]]]:
-    """Columns that the list lacks, as long as `batches`: name -> type, cells; 2 % of them bad."""
+    """ColumnBlock that the list lacks, as long as `batches`: name -> type, cells; 2 % of them bad."""
     rng = random.Random(seed)
 
     def one(write: str) -> str:

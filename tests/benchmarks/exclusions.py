@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from xpimport.sending import triggers
-from xpimport.sending.exclusion import decide
+from xpimport.sending.audience.exclusion import decide_exclusions
 from xpimport.store.database import open_store
 
 PROGRAM = [sys.executable, "-m", "xpimport"]
@@ -68,7 +68,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(prepare(Path(folder), chosen.people))
         start = time.perf_counter()
-        decide(store, triggers.get(store, 3))
+        decide_exclusions(store, triggers.get(store, 3))
         seconds = time.perf_counter() - start
         for state, reason, count in store.all(
             "SELECT state, reason, count(*) FROM deliveries WHERE trigger_id = 3 GROUP BY 1, 2 ORDER BY 3 DESC"

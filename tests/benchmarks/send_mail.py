@@ -140,7 +140,7 @@ def imported(folder: Path, people: int, connections: int, *campaign: str) -> lis
 COUNTING = """
 import sys, time
 from xpimport.cli import main
-from xpimport.sending import send
+from xpimport.sending.delivery import send
 from xpimport.store.database import Store
 turns, writing, working = [], Store.writing, send._Send.run
 Store.writing = lambda *a, **k: turns.append(time.perf_counter()) or writing(*a, **k)

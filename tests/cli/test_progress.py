@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from xpimport.flow import heart, running
+from xpimport.flow import import_run
+from xpimport.flow import progress as progress_module
 from xpimport.reporting.history import task_details
 from xpimport.store.database import open_store
 
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.shop(people=TEXT, campaign=None)
 
 
 def test_the_task_tells_how_far_it_is_while_it_runs(shop, tmp_path, monkeypatch):
-    monkeypatch.setattr(heart, "EVERY", 0)
+    monkeypatch.setattr(progress_module, "EVERY", 0)
     seen = []
     worker, looker = open_store(tmp_path / "xpimport.db"), open_store(tmp_path / "xpimport.db")
 
@@ -38,8 +39,8 @@ def test_the_task_tells_how_far_it_is_while_it_runs(shop, tmp_path, monkeypatch)
             seen.append(progress)
 
     with closing(worker), closing(looker):
-        progress = running.Progress(look, look, look)
-        running.run_now(worker, "list", source=None, again=False, progress=progress)
+        progress = import_run.Progress(look, look, look)
+        import_run.run_now(worker, "list", source=None, again=False, progress=progress)
         assert task_details(looker, 1)["progress"] is None
     assert {one["stage"] for one in seen} >= {"reading", "settling", "merging"}
     assert {tuple(one) for one in seen} == {("stage", "done", "total", "unit", "rate", "seconds_left")}

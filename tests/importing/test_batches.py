@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from xpimport.importing import merge
+from xpimport.importing.merging import merge
 
 ADDRESSES = ["", "a@example.com", "A@Example.com", "b@example.com", "c@example.com"]
 TIMES = ["", "2026-01-01T00:00:00Z", "2027-06-01T00:00:00Z"]
@@ -164,9 +164,9 @@ def test_a_decision_made_ahead_is_made_again_when_somebody_else_has_written(shop
     write(tmp_path / "list.csv", rows)
     for name, value in {"FIRST_BATCH": 2, "LARGEST_BATCH": 2, "STRETCH": 4, "MANY": 0}.items():
         monkeypatch.setattr(merge, name, value)
-    covers = merge.Ahead.covers
+    covers = merge.Prefetch.covers
 
-    def opting_out(self: merge.Ahead, batch: merge.Batch) -> bool:
+    def opting_out(self: merge.Prefetch, batch: merge.RankRange) -> bool:
         decided = covers(self, batch)
         with closing(sqlite3.connect(tmp_path / "xpimport.db")) as other:
             other.execute(
@@ -176,7 +176,7 @@ def test_a_decision_made_ahead_is_made_again_when_somebody_else_has_written(shop
             other.commit()
         return decided
 
-    monkeypatch.setattr(merge.Ahead, "covers", opting_out)
+    monkeypatch.setattr(merge.Prefetch, "covers", opting_out)
     task = shop("run-now", "list", "--json").json()
     assert task["rows"]["created"] == 8
     assert task["rows"]["kept_unsubscribed"] == 1

@@ -31,7 +31,7 @@ def killed(tmp_path: Path, step: str, nth: int, *arguments: str) -> int:
     return subprocess.run([str(part) for part in command], capture_output=True, check=False, timeout=60).returncode
 
 
-@pytest.mark.parametrize(("step", "hands"), [("begin", "alone"), ("commit", "alone"), ("commit", "crew")])
+@pytest.mark.parametrize(("step", "hands"), [("begin", "alone"), ("commit", "alone"), ("commit", "workers")])
 def test_an_import_killed_at_any_write_is_taken_up_with_the_counts_of_an_unkilled_run(
     shop, tmp_path, monkeypatch, step, hands
 ):

@@ -191,17 +191,17 @@ def test_a_file_is_put_away_only_after_a_run_that_completed(shop, place):
 
 
 def test_a_file_replaced_while_it_was_imported_is_left_and_the_task_says_so(shop, place, monkeypatch):
-    from xpimport.flow import running
+    from xpimport.flow import import_run
 
     place.put("vip.csv", people("u1"), age=100)
     assert add(shop, place, "vip.csv", "--after", "delete").code == 0
-    complete = running._complete
+    complete = import_run._complete
 
     def then_replace(*arguments):
         complete(*arguments)
         place.put("vip.csv", people("u2", "u3"))
 
-    monkeypatch.setattr(running, "_complete", then_replace)
+    monkeypatch.setattr(import_run, "_complete", then_replace)
     done = shop("run-now", "list")
     assert done.code == 0
     assert f"Note: {place.location('vip.csv')} was replaced while it was imported" in done.err

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from xpimport.rules.forecast import Forecast, Pace, PastRun, expected_seconds
+from xpimport.rules.forecast import Forecast, PastRun, Throughput, expected_seconds
 
 NINE = datetime(2026, 11, 24, 9, tzinfo=UTC)
 
@@ -56,7 +56,7 @@ def test_a_run_that_sends_when_it_completes_is_never_late():
 
 
 def test_the_pace_is_that_of_the_last_seconds():
-    pace = Pace(window=10)
+    pace = Throughput(window=10)
     assert pace.rate is None
     pace.note(0, 0)
     assert (pace.rate, pace.seconds_left(100)) == (None, None)
@@ -70,14 +70,14 @@ def test_the_pace_is_that_of_the_last_seconds():
 
 
 def test_a_pace_taken_up_in_the_middle_counts_from_there():
-    pace = Pace()
+    pace = Throughput()
     pace.note(100, 50_000)
     pace.note(101, 51_000)
     assert pace.rate == 1000
 
 
 def test_standing_still_is_no_pace():
-    pace = Pace()
+    pace = Throughput()
     pace.note(0, 5)
     pace.note(1, 5)
     assert (pace.rate, pace.seconds_left(10)) == (None, None)

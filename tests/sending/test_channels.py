@@ -24,7 +24,7 @@ from xpimport.errors import Invalid, Unreachable
 from xpimport.secrets import resolve
 from xpimport.sending.channels import ACCEPTED, AuthRefused, Channel, Outcome, Outgoing, Session, open_channel
 from xpimport.sending.channels.smtp import is_loopback
-from xpimport.sending.channels.smtp_wire import stuffed
+from xpimport.sending.channels.smtp_connection import stuffed
 
 SECRET = "s3cret-sentinel-p4ss"
 
@@ -43,7 +43,7 @@ def smtp(port: int, url_options: str = "", scheme: str = "smtp", **settings: str
 
 
 @contextmanager
-def connected(channel: Channel) -> Iterator[Session]:
+def connect_with_retries(channel: Channel) -> Iterator[Session]:
     session = channel.connect()
     try:
         yield session
@@ -52,7 +52,7 @@ def connected(channel: Channel) -> Iterator[Session]:
 
 
 def one(peer: Peer, outgoing: Outgoing | None = None, **settings: str) -> Outcome:
-    with connected(smtp(peer.port, **settings)) as session:
+    with connect_with_retries(smtp(peer.port, **settings)) as session:
         return session.send(outgoing or message())
 
 
@@ -78,7 +78,7 @@ def maildir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def outbox(maildir: Path) -> Iterator[Session]:
-    with connected(open_channel("outbox", {}, maildir)) as session:
+    with connect_with_retries(open_channel("outbox", {}, maildir)) as session:
         yield session
 
 
@@ -86,7 +86,7 @@ def test_the_outbox_keeps_messages_to_their_owner(outbox: Session, maildir: Path
     before = os.umask(0)
     try:
         assert outbox.send(message(body=b"a\r\n" * 100_000)) == ACCEPTED
-        with connected(open_channel("outbox", {}, maildir.with_name("other"))):
+        with connect_with_retries(open_channel("outbox", {}, maildir.with_name("other"))):
             pass
     finally:
         os.umask(before)
@@ -198,7 +198,7 @@ on_sink = pytest.mark.server("smtp-sink")
 @on_sink
 def test_messages_arrive_once_each_over_several_connections(sink: Callable[..., Sink]) -> None:
     running = sink()
-    with connected(smtp(running.port, messages_per_connection="7")) as session:
+    with connect_with_retries(smtp(running.port, messages_per_connection="7")) as session:
         outcomes = [session.send(message(n, to=f"p{n}@example.com")) for n in range(40)]
     assert outcomes == [ACCEPTED] * 40
     assert sorted(running.recipients) == sorted(f"p{n}@example.com" for n in range(40))
@@ -207,7 +207,7 @@ def test_messages_arrive_once_each_over_several_connections(sink: Callable[..., 
 @on_sink
 def test_without_pipelining_too(sink: Callable[..., Sink]) -> None:
     running = sink("-p")
-    with connected(smtp(running.port)) as session:
+    with connect_with_retries(smtp(running.port)) as session:
         assert [session.send(message(n)) for n in range(5)] == [ACCEPTED] * 5
     assert len(running.recipients) == 5
 
@@ -215,14 +215,14 @@ def test_without_pipelining_too(sink: Callable[..., Sink]) -> None:
 @on_sink
 def test_a_server_that_speaks_only_helo(sink: Callable[..., Sink]) -> None:
     running = sink("-e")
-    with connected(smtp(running.port)) as session:
+    with connect_with_retries(smtp(running.port)) as session:
         assert session.send(message()) == ACCEPTED
 
 
 @on_sink
 def test_hanging_up_after_the_dot_is_uncertain(sink: Callable[..., Sink]) -> None:
     running = sink("-q", ".")
-    with connected(smtp(running.port)) as session:
+    with connect_with_retries(smtp(running.port)) as session:
         outcome = session.send(message())
     assert (outcome.state, outcome.reason, outcome.connection_lost) == ("uncertain", "no_reply_after_data", True)
 
@@ -231,7 +231,7 @@ def test_hanging_up_after_the_dot_is_uncertain(sink: Callable[..., Sink]) -> Non
 @pytest.mark.parametrize("command", [".", "rcpt", "mail", "data"])
 def test_a_soft_refusal_is_worth_another_attempt(sink: Callable[..., Sink], command: str) -> None:
     running = sink("-r", command)
-    with connected(smtp(running.port)) as session:
+    with connect_with_retries(smtp(running.port)) as session:
         outcomes = [session.send(message(n)) for n in range(3)]
     assert outcomes == [Outcome("retry", "temporary_refusal", "450 4.3.0 Error: command failed")] * 3
 
@@ -241,7 +241,7 @@ def test_a_soft_refusal_is_worth_another_attempt(sink: Callable[..., Sink], comm
 @pytest.mark.parametrize("pipelining", [True, False])
 def test_a_hard_refusal_is_final(sink: Callable[..., Sink], command: str, pipelining: bool) -> None:
     running = sink("-f", command, *([] if pipelining else ["-p"]))
-    with connected(smtp(running.port)) as session:
+    with connect_with_retries(smtp(running.port)) as session:
         outcomes = [session.send(message(n)) for n in range(3)]
     assert outcomes == [Outcome("failed", "rejected_by_server", "500 5.3.0 Error: command failed")] * 3
 
@@ -249,7 +249,7 @@ def test_a_hard_refusal_is_final(sink: Callable[..., Sink], command: str, pipeli
 @on_sink
 def test_hanging_up_at_quit_harms_nothing(sink: Callable[..., Sink]) -> None:
     running = sink("-q", "quit")
-    with connected(smtp(running.port, messages_per_connection="2")) as session:
+    with connect_with_retries(smtp(running.port, messages_per_connection="2")) as session:
         assert [session.send(message(n)) for n in range(5)] == [ACCEPTED] * 5
     assert len(running.recipients) == 5
 
@@ -258,7 +258,7 @@ def test_hanging_up_at_quit_harms_nothing(sink: Callable[..., Sink]) -> None:
 @pytest.mark.parametrize("command", ["mail", "rcpt", "data"])
 def test_hanging_up_before_the_body_is_worth_another_attempt(sink: Callable[..., Sink], command: str) -> None:
     running = sink("-q", command)
-    with connected(smtp(running.port)) as session:
+    with connect_with_retries(smtp(running.port)) as session:
         outcome = session.send(message())
     assert (outcome.state, outcome.reason, outcome.connection_lost) == ("retry", "connection_lost", True)
     assert running.recipients == []
@@ -267,7 +267,7 @@ def test_hanging_up_before_the_body_is_worth_another_attempt(sink: Callable[...,
 @on_sink
 def test_a_refusal_in_the_middle_of_a_large_message_is_never_uncertain(sink: Callable[..., Sink]) -> None:
     running = sink("-A", "0")
-    with connected(smtp(running.port)) as session:
+    with connect_with_retries(smtp(running.port)) as session:
         outcome = session.send(message(body=b"0123456789\r\n" * 2_000_000))
     assert outcome.state in {"failed", "retry"}
     assert outcome.connection_lost
@@ -277,7 +277,7 @@ def test_a_refusal_in_the_middle_of_a_large_message_is_never_uncertain(sink: Cal
 @on_sink
 def test_421_at_rcpt_closes_the_connection(sink: Callable[..., Sink]) -> None:
     running = sink("-Q", "rcpt")
-    with connected(smtp(running.port)) as session:
+    with connect_with_retries(smtp(running.port)) as session:
         outcome = session.send(message())
     assert (outcome.state, outcome.reason, outcome.connection_lost) == ("retry", "temporary_refusal", True)
 
@@ -313,7 +313,7 @@ def test_what_the_reply_to_the_message_means(reply: str, expected: Outcome, pipe
 
 
 def test_421_after_five_messages_loses_none() -> None:
-    with smtp_peer(Script(closing_after=5)) as peer, connected(smtp(peer.port)) as session:
+    with smtp_peer(Script(closing_after=5)) as peer, connect_with_retries(smtp(peer.port)) as session:
         left = list(range(12))
         told = 0
         while left:
@@ -352,7 +352,7 @@ def test_a_server_that_stops_reading_inside_a_message_is_no_doubt() -> None:
 
 
 def test_a_refused_recipient_leaves_the_connection_usable() -> None:
-    with smtp_peer(Script(rcpt="550 5.1.1 no such user")) as peer, connected(smtp(peer.port)) as session:
+    with smtp_peer(Script(rcpt="550 5.1.1 no such user")) as peer, connect_with_retries(smtp(peer.port)) as session:
         refused = session.send(message(1))
         peer.script.rcpt = "250 ok"
         assert session.send(message(2, to="bea@example.com")) == ACCEPTED
@@ -377,7 +377,7 @@ def test_an_interrupted_message_is_never_completed() -> None:
 
     previous = signal.signal(signal.SIGALRM, interrupt)
     try:
-        with smtp_peer(Script(data=HANG)) as peer, connected(smtp(peer.port)) as session:
+        with smtp_peer(Script(data=HANG)) as peer, connect_with_retries(smtp(peer.port)) as session:
             signal.setitimer(signal.ITIMER_REAL, 0.2)
             with pytest.raises(Interrupted):
                 session.send(message(1))
@@ -409,7 +409,7 @@ def test_a_server_that_is_gone_later_is_an_outcome() -> None:
 
 
 def test_smtputf8_is_asked_for_only_where_it_is_needed() -> None:
-    with smtp_peer() as peer, connected(smtp(peer.port)) as session:
+    with smtp_peer() as peer, connect_with_retries(smtp(peer.port)) as session:
         assert session.send(message(1)) == ACCEPTED
         assert session.send(message(2, to="josé@example.com", wide=True)) == ACCEPTED
     mails = [line for line in peer.commands if line.startswith("MAIL")]
@@ -418,7 +418,7 @@ def test_smtputf8_is_asked_for_only_where_it_is_needed() -> None:
 
 
 def test_a_server_without_smtputf8_gets_nothing_of_such_a_message() -> None:
-    with smtp_peer(Script(extensions=("PIPELINING",))) as peer, connected(smtp(peer.port)) as session:
+    with smtp_peer(Script(extensions=("PIPELINING",))) as peer, connect_with_retries(smtp(peer.port)) as session:
         outcome = session.send(message(1, to="josé@example.com", wide=True))
         assert session.send(message(2)) == ACCEPTED
     assert (outcome.state, outcome.reason, outcome.connection_lost) == ("failed", "smtputf8_unsupported", False)
@@ -476,7 +476,7 @@ def test_messages_go_through_tls_to_a_server_of_ones_own_authority(tmp_path: Pat
     script = Script(extensions=("STARTTLS", "PIPELINING"), tls=context, implicit_tls=implicit)
     scheme, option = ("smtps", "") if implicit else ("smtp", "?starttls=required")
     big = b"Subject: x\r\n\r\n" + b"y" * 70 + b"\r\n" * 50_000
-    with smtp_peer(script) as peer, connected(smtp(peer.port, option, scheme, ca_file=str(cert))) as session:
+    with smtp_peer(script) as peer, connect_with_retries(smtp(peer.port, option, scheme, ca_file=str(cert))) as session:
         assert session.send(message(1)) == ACCEPTED
         assert session.send(message(2, body=big)) == ACCEPTED
     assert peer.messages == [message().body, big]
@@ -500,7 +500,7 @@ def password(tmp_path: Path) -> str:
 @pytest.mark.parametrize("mechanism", ["PLAIN LOGIN", "LOGIN"])
 def test_the_log_in(password: str, mechanism: str) -> None:
     with smtp_peer(Script(extensions=(f"AUTH {mechanism}",))) as peer:
-        with connected(smtp(peer.port, "?starttls=off", user="shop", password=password)) as session:
+        with connect_with_retries(smtp(peer.port, "?starttls=off", user="shop", password=password)) as session:
             assert session.send(message()) == ACCEPTED
         if mechanism == "LOGIN":
             assert b64encode(SECRET.encode()).decode() in peer.commands

@@ -13,7 +13,7 @@ from servers.dask_cluster import dask_cluster
 from servers.smtp_peer import Script, smtp_peer
 
 PEOPLE = 600
-CHUNK = 50
+CALL = 50
 
 
 pytestmark = pytest.mark.shop(
@@ -76,7 +76,7 @@ def test_a_worker_that_is_killed_leaves_its_chunks_uncertain_and_the_others_send
     assert set(states.values()) == {"accepted", "uncertain"}
     assert all(got[address] == 1 for address, state in states.items() if state == "accepted")
     # Two of the four connections were the lost worker's.
-    assert Counter(states.values())["uncertain"] <= 2 * CHUNK
+    assert Counter(states.values())["uncertain"] <= 2 * CALL
     assert shop("task", "show", 1, "--json").json()["trigger"]["state"] == "sent"
 
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xpimport.errors import Invalid
-from xpimport.sending.mime import MessageSkeleton
-from xpimport.sending.render import Rendered
-from xpimport.sending.styles import inlined, with_preheader
+from xpimport.sending.content.css import inlined, with_preheader
+from xpimport.sending.content.mime import MessageSkeleton
+from xpimport.sending.content.render import Rendered
 
 AT = "2026-11-24T08:00:00+00:00"
 

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 from shop import HEADER
 
-from xpimport.sending.exclusion import REASONS
+from xpimport.sending.audience.exclusion import REASONS
 
 MORNING = "2026-11-24T08:00:00Z"
 NINE = "2026-11-24T09:00:00Z"

@@ -13,7 +13,7 @@ from servers.api_peer import DROP, HANG, api_peer
 from servers.smtp_peer import certificate
 
 from xpimport.errors import Invalid
-from xpimport.sending.channels.http_wire import NotSent, PerhapsReceived, Receiver
+from xpimport.sending.channels.http_post import HttpReceiver, NotSent, PerhapsReceived
 
 NOW = "2026-11-24T08:00:00+00:00"
 OK = (200, {}, "{}")
@@ -143,7 +143,7 @@ def test_private_networks_are_refused_unless_the_campaign_allows_them(shop, tmp_
 )
 def test_no_address_of_a_private_network_is_spoken_to(host):
     with pytest.raises(Invalid, match="private network"):
-        Receiver(f"http://{host}/", allow_private=False, ca_file="", timeout=1)
+        HttpReceiver(f"http://{host}/", allow_private=False, ca_file="", timeout=1)
 
 
 def test_a_body_that_is_no_json_fails_that_person_only(webhook, tmp_path):
@@ -246,7 +246,7 @@ def test_tls_that_breaks_is_a_message_unsent_only_before_the_request(tmp_path, t
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    receiver = Receiver(
+    receiver = HttpReceiver(
         f"https://127.0.0.1:{listener.getsockname()[1]}/",
         allow_private=True,
         ca_file=str(ca_file) if trusted else "",

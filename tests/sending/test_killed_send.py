@@ -22,7 +22,7 @@ pytestmark = pytest.mark.shop(
 
 
 THREADS = ["begin", "commit", "talk", "read"]
-PROCESSES = ["begin", "commit", "tell", "line-talk", "line-read"]
+PROCESSES = ["begin", "commit", "tell", "sender-talk", "sender-read"]
 
 
 @pytest.mark.parametrize(("way", "step"), [*(("threads", s) for s in THREADS), *(("processes", s) for s in PROCESSES)])
@@ -54,7 +54,7 @@ def test_a_send_killed_at_any_step_never_sends_twice_and_loses_nobody(shop, tmp_
             assert done.returncode == 0
             assert nth > 3
             return
-        assert step.startswith("line") or done.returncode == -9
+        assert step.startswith("sender") or done.returncode == -9
     pytest.fail("the send never completed untouched")
 
 

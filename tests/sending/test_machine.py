@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from servers.smtp_peer import smtp_peer
 from shop import open_shop
 
-from xpimport.sending.compose import key_of
+from xpimport.sending.content.compose import key_of
 
 KILLED = Path(__file__).parents[1] / "servers" / "killed.py"
 MESSAGE_ID = re.compile(rb"^Message-ID: <([0-9a-f]+)@", re.MULTILINE)

@@ -14,9 +14,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from xpimport.errors import Invalid
-from xpimport.sending.mime import MessageSkeleton, build_message
-from xpimport.sending.plaintext import to_plain_text
-from xpimport.sending.render import NotPersonalised, Rendered, Templates, compile_templates
+from xpimport.sending.content.mime import MessageSkeleton, build_message
+from xpimport.sending.content.plaintext import to_plain_text
+from xpimport.sending.content.render import NotPersonalised, Rendered, Templates, compile_templates
 
 NAMES = frozenset({"first_name", "email", "points", "joined", "plan", "items"})
 ANA: dict[str, object] = {
@@ -172,7 +172,7 @@ def test_what_fails_for_one_person_is_that_persons_failure(source: str) -> None:
     ],
 )
 def test_a_template_that_would_compute_for_ever_fails_for_that_person(source: str, monkeypatch) -> None:
-    monkeypatch.setattr("xpimport.sending.twig.MAX_SECONDS", 0.2)
+    monkeypatch.setattr("xpimport.sending.content.sandbox.MAX_SECONDS", 0.2)
     made = templates(source)
     assert made.render({**ANA, "points": 2}).text.strip() == ""
     with pytest.raises(NotPersonalised, match=r"text: more than 0\.2 seconds of computing"):
@@ -274,7 +274,7 @@ def test_huge_templates_are_refused_in_little_memory() -> None:
 import resource
 resource.setrlimit(resource.RLIMIT_AS, ({300 << 20}, {300 << 20}))
 from xpimport.errors import Invalid
-from xpimport.sending.render import compile_templates
+from xpimport.sending.content.render import compile_templates
 for source in ("{{{{ 'a' * 10**9 }}}}", "{{{{ range(10**9)|list }}}}", "{{{{ [1] * 10**9 }}}}"):
     try:
         compile_templates(subject=source, text="", html=None, names=(), strict=False)

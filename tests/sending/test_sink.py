@@ -111,8 +111,8 @@ def test_a_tick_during_a_slow_send_leaves_it_alone(shop, tmp_path, free_port):
 
 def test_of_stop_and_tick_exactly_one_wins_two_hundred_times(shop, tmp_path):
     from xpimport.errors import Refused
-    from xpimport.flow import deciding
-    from xpimport.flow.ticking import tick as do_what_is_due
+    from xpimport.flow import triggers
+    from xpimport.flow.tick import tick as do_what_is_due
     from xpimport.store.database import open_store
 
     shop("campaign", "edit", "hello", "--channel", "outbox")
@@ -140,7 +140,7 @@ def test_of_stop_and_tick_exactly_one_wins_two_hundred_times(shop, tmp_path):
         def stop(store):
             time.sleep(0.0005 * (round_ % 40))  # noqa: B023
             try:
-                deciding.stop(store, "1")
+                triggers.stop(store, "1")
             except Refused as problem:
                 assert "sent already" in problem.message  # noqa: PT017
 

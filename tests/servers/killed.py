@@ -1,10 +1,10 @@
 """Runs the program and kills it, as `kill -9` would, at its nth step: python killed.py STEP N ARGUMENT...
 
-With XPIMPORT_KILLED=crew every list counts as long, so that helping processes read and decide it; with `processes`
-every send does, so that sender processes have its lines. XPIMPORT_MARK names a file that is made just before the kill.
+With XPIMPORT_KILLED=workers every list counts as long, so that helping processes read and decide it; with `processes`
+every send does, so that sender processes have its connections. XPIMPORT_MARK names a file that is made just before the kill.
 
 STEP is `begin` or `commit` (the nth transaction that writes), `talk` (the nth byte string given to a socket),
-`read` (the nth answer awaited) or `tell` (the nth word to a sender process). `line-talk` and `line-read` kill each
+`read` (the nth answer awaited) or `tell` (the nth word to a sender process). `sender-talk` and `sender-read` kill each
 sender process at its nth, and not this one. Batches are made small, so that a short list has many steps.
 """
 
@@ -16,8 +16,9 @@ from itertools import count
 from pathlib import Path
 
 from xpimport import processes
-from xpimport.importing import crew, merge
-from xpimport.sending import lines, send
+from xpimport.importing.merging import merge
+from xpimport.importing.staging import worker_pool
+from xpimport.sending.delivery import connections, send
 from xpimport.store import database
 
 
@@ -48,7 +49,7 @@ def arm(kind: str, wanted: int) -> None:
         database.Store.writing = killing  # type: ignore[method-assign,assignment]
         return
     if kind == "tell":
-        _before(lines.Processes, "_tell", step)
+        _before(connections.ProcessPool, "_tell", step)
         return
     _before(socket.socket, "send" if kind == "talk" else "recv", step)
 
@@ -82,19 +83,19 @@ class _around:  # noqa: N801
 def main() -> None:
     """This program, or one of the sender processes that it has started."""
     kind, wanted, *arguments = sys.argv[1:]
-    if arguments == ["line"]:
+    if arguments == ["sender"]:
         arm(kind, int(wanted))
-        lines.main()
+        connections.main()
         return
     merge.FIRST_BATCH, merge.LARGEST_BATCH = 3, 3
     way = os.environ.get("XPIMPORT_KILLED")
-    if way == "crew":
-        crew.LONG_LIST = merge.MANY = 0
-        crew.processors = lambda: 2
+    if way == "workers":
+        worker_pool.LONG_LIST = merge.MANY = 0
+        worker_pool.processors = lambda: 2
     if way == "processes":
         send.FEW = 0
-    if kind.startswith("line-"):
-        lines.start = lambda _: processes.run([__file__, kind.removeprefix("line-"), wanted, "line"])  # type: ignore[assignment]
+    if kind.startswith("sender-"):
+        connections.start = lambda _: processes.run([__file__, kind.removeprefix("sender-"), wanted, "sender"])  # type: ignore[assignment]
     else:
         arm(kind, int(wanted))
     from xpimport.cli import main

@@ -12,6 +12,7 @@ import typer.main
 COMMANDS = {
     "init": "store:init",
     "demo": "demo:demo",
+    "help": "help:help_",
     "settings": "store:settings_app",
     "attribute": "store:attribute_app",
     "category": "category:app",
@@ -62,7 +63,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings=HELP,
     no_args_is_help=True,
-    epilog="Start with: xpimport demo",
+    epilog="Start with: xpimport demo   (explained, topic by topic: xpimport help)",
 )
 
 

@@ -15,8 +15,9 @@ from xpimport.cli.options import Csv, Json, Nl, Yes, form, group, store_of
 from xpimport.defining import campaigns
 from xpimport.defining.campaigns import Campaign
 from xpimport.errors import Failed, Unreachable
-from xpimport.flow import campaigning
-from xpimport.reporting.people import find_profile
+from xpimport.flow.campaigns import keep_campaign, send_test
+from xpimport.flow.campaigns import preview as preview_message
+from xpimport.people.profiles import find_profile
 
 app = group("What is sent, over which channel, and who may not get it.")
 
@@ -32,7 +33,7 @@ def add(ctx: typer.Context, name: Name, options: dict[str, Any]) -> None:
     files = attached(options) or []
     draft = Campaign(name=name, medium=medium, attachments=tuple(file.name for file in files), **changes)
     with store_of(ctx) as store:
-        kept = campaigning.keep_campaign(store, draft, files)
+        kept = keep_campaign(store, draft, files)
     screen.say(f"Added the campaign {kept.name} ({kept.channel}), live.")
     screen.say(f"Look at it: xpimport campaign preview {kept.name} --profile ID")
 
@@ -49,7 +50,7 @@ def edit(ctx: typer.Context, name: Name, options: dict[str, Any]) -> None:
         files = attached(options)
         if files is not None:
             draft = replace(draft, attachments=tuple(file.name for file in files))
-        campaigning.keep_campaign(store, draft, files)
+        keep_campaign(store, draft, files)
     screen.say(f"Changed the campaign {name}.")
 
 
@@ -134,7 +135,7 @@ def preview(
     """Show a message as one profile would get it; nothing is sent."""
     with store_of(ctx) as store:
         campaigns.get(store, name)
-        made = campaigning.preview(store, name, find_profile(store, profile))
+        made = preview_message(store, name, find_profile(store, profile))
     if html is not None and made.html is None:
         raise Failed(f"The campaign {name} has no HTML part.")
     if str(html) == "-":
@@ -163,7 +164,7 @@ def test(
 ) -> None:
     """Send a campaign to one address, filled in with the newest profile; no report counts it."""
     with store_of(ctx) as store:
-        outcome = campaigning.send_test(store, name, to)
+        outcome = send_test(store, name, to)
     if outcome.state == "accepted":
         screen.say(f"Handed over one test message for {to}.")
     elif outcome.connection_lost:

@@ -14,8 +14,9 @@ from xpimport.defining import attributes, campaigns, settings
 from xpimport.defining.campaigns import Campaign
 from xpimport.defining.imports import Import
 from xpimport.errors import Failed
-from xpimport.flow import campaigning, defining
-from xpimport.flow.running import Progress, run_now
+from xpimport.flow.campaigns import keep_campaign, preview
+from xpimport.flow.import_run import Progress, run_now
+from xpimport.flow.imports import keep_import
 from xpimport.reporting import history, rows
 from xpimport.rules.definition import Definition
 from xpimport.sending import triggers
@@ -77,7 +78,7 @@ def _define(store: Store, folder: Path) -> None:
     for name, kind in (("first_name", "string"), ("city", "string"), ("points", "integer")):
         attributes.add(store, name, kind)
     subject = "{{ first_name | default('Hello', true) }}, spring is here"
-    campaigning.keep_campaign(
+    keep_campaign(
         store,
         Campaign(
             name="welcome",
@@ -91,7 +92,7 @@ def _define(store: Store, folder: Path) -> None:
     )
     source = str(folder / "profiles.csv")
     zone = settings.get(store, "timezone")
-    defining.keep_import(store, Import("spring-list", Definition(source), zone, campaign="welcome"))
+    keep_import(store, Import("spring-list", Definition(source), zone, campaign="welcome"))
     screen.pairs(
         [
             ("Campaign", "welcome: text and HTML, channel outbox (a folder of messages)"),
@@ -116,7 +117,7 @@ def _message(store: Store, task: int) -> None:
         " AND d.state = 'accepted' AND p.first_name IS NOT NULL ORDER BY d.profile_id LIMIT 1",
         trigger.id if trigger else 0,
     )
-    made = campaigning.preview(store, "welcome", profile)
+    made = preview(store, "welcome", profile)
     headers = [f"{name}: {value}" for name, value in made.headers if name in {"To", "Subject"}]
     for line in (*headers, "", *made.text.splitlines()):
         screen.out("  " + screen.visible(line))

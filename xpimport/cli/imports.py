@@ -12,8 +12,8 @@ from xpimport.cli.options import Csv, Json, Nl, Yes, form, group, store_of
 from xpimport.clock import now
 from xpimport.defining import imports, settings
 from xpimport.defining.imports import Import
-from xpimport.flow import defining
-from xpimport.flow.running import send_instant
+from xpimport.flow.import_run import send_instant
+from xpimport.flow.imports import Kept, check_import, keep_import
 from xpimport.rules.definition import Definition
 from xpimport.rules.durations import format_duration, parse_duration
 from xpimport.rules.locations import shown_source
@@ -49,7 +49,7 @@ def add(
             campaign=options["campaign"],
             send_at=options["send_at"],
         )
-        kept = defining.keep_import(store, draft)
+        kept = keep_import(store, draft)
     _tell(kept, "Added")
 
 
@@ -77,11 +77,11 @@ def edit(
             campaign_id=None if no_campaign else found.campaign_id,
             send_at=None if no_campaign or no_send_at else options["send_at"] or found.send_at,
         )
-        kept = defining.keep_import(store, draft)
+        kept = keep_import(store, draft)
     _tell(kept, "Changed")
 
 
-def _tell(kept: defining.Kept, verb: str) -> None:
+def _tell(kept: Kept, verb: str) -> None:
     found = kept.found
     screen.say(f"{verb} the import {found.name}, reading {shown_source(found.definition.source)}.")
     if found.next_run_at is not None:
@@ -214,7 +214,7 @@ def remove(ctx: typer.Context, name: Name, yes: Yes = False) -> None:
 def check(ctx: typer.Context, name: Name, json: Json = False) -> None:
     """Read the list as a run would and say what it would do; nothing is written."""
     with store_of(ctx) as store:
-        looked = defining.check_import(store, name)
+        looked = check_import(store, name)
     if json:
         screen.json_out([asdict(one) for one in looked])
         return

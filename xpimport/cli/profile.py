@@ -7,8 +7,9 @@ import typer
 from xpimport.cli import screen
 from xpimport.cli.options import Csv, Json, Limit, Medium, Nl, form, group, store_of
 from xpimport.errors import Invalid
-from xpimport.importing import consent
-from xpimport.reporting.people import find_profile, profile_details, profile_list
+from xpimport.people import subscriptions
+from xpimport.people.profiles import find_profile
+from xpimport.reporting.profiles import profile_details, profile_list
 from xpimport.rules.definition import MEDIA
 
 app = group("The people in the store.")
@@ -57,7 +58,7 @@ def subscribe(ctx: typer.Context, who: Who, medium: Medium = "email") -> None:
     """Record that a person agreed to be written to; it takes an opt-out of the address back."""
     _check(medium)
     with store_of(ctx) as store:
-        changed = consent.subscribe(store, find_profile(store, who), medium)
+        changed = subscriptions.subscribe(store, find_profile(store, who), medium)
     state = "is subscribed" if changed else "was subscribed already"
     screen.say(f"{who} {state} ({medium}). Undo: xpimport profile unsubscribe {who} --medium {medium}")
 
@@ -67,7 +68,7 @@ def unsubscribe(ctx: typer.Context, who: Who, medium: Medium = "email") -> None:
     """Record an opt-out, of the person and of the address; no import takes it back."""
     _check(medium)
     with store_of(ctx) as store:
-        changed = consent.unsubscribe(store, find_profile(store, who), medium)
+        changed = subscriptions.unsubscribe(store, find_profile(store, who), medium)
     state = "has opted out" if changed else "had opted out already"
     screen.say(f"{who} {state} ({medium}). Undo: xpimport profile subscribe {who} --medium {medium}")
 

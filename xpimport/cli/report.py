@@ -16,7 +16,7 @@ from xpimport.cli.options import Csv, Json, Nl, example, form, store_of
 from xpimport.cli.task import summary
 from xpimport.clock import now
 from xpimport.errors import Failed, Invalid
-from xpimport.flow.deciding import known_task
+from xpimport.flow.triggers import known_task
 from xpimport.reporting import history, rows
 from xpimport.reporting.plan import plan as planned
 from xpimport.store.database import Store

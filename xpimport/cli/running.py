@@ -10,15 +10,15 @@ from xpimport.cli.task import say_notes, summary, trigger_line
 from xpimport.clock import now
 from xpimport.defining import imports
 from xpimport.errors import Failed, Invalid, Unreachable
-from xpimport.flow import deciding
-from xpimport.flow.running import Progress
-from xpimport.flow.running import run_now as run_import
-from xpimport.flow.ticking import Ticked, send_due
+from xpimport.flow import triggers as deciding
+from xpimport.flow.import_run import Progress
+from xpimport.flow.import_run import run_now as run_import
+from xpimport.flow.tick import Ticked, send_due
 from xpimport.reporting.history import task_details
 from xpimport.rules import trigger as rules
 from xpimport.rules.forecast import Forecast
 from xpimport.sending import triggers
-from xpimport.sending.send import Sent
+from xpimport.sending.delivery.send import Sent
 from xpimport.store.database import Store
 
 
@@ -110,7 +110,7 @@ def _next_step(details: "dict[str, object]", zone: str, *, quiet: bool) -> None:
 @example("xpimport tick   (cron runs it every minute: xpimport crontab install)")
 def tick(ctx: typer.Context) -> None:
     """Do what is due: cron calls this every minute. Silent when all is well."""
-    from xpimport.flow.ticking import tick as do_what_is_due
+    from xpimport.flow.tick import tick as do_what_is_due
     from xpimport.store.idle import note_tick
 
     with store_of(ctx) as store:

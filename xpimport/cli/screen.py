@@ -14,12 +14,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from xpimport.cli import markdown
 from xpimport.clock import now
 from xpimport.rules.durations import format_duration
-from xpimport.rules.forecast import Pace
+from xpimport.rules.forecast import Throughput
 
 _UNSEEN = dict.fromkeys((*range(32), 127, *range(128, 160), *range(8234, 8239), *range(8294, 8298)), "�")
 _UNSEEN.update({9: " ", 10: " ", 13: " ", 0x200B: "\ufffd", 0x200E: "\ufffd", 0x200F: "\ufffd", 0x61C: "\ufffd"})
+
+
+PAGE_WIDTH = 100
+"""Characters of a line of prose at the most; longer ones are hard to follow."""
 
 
 def visible(value: object) -> str:
@@ -161,6 +166,72 @@ def _print(thing: Any) -> None:
         out(line)
 
 
+def page(text: str) -> None:
+    """A Markdown page: in colour and paged on a terminal, as plain Markdown in a pipe."""
+    if not sys.stdout.isatty():
+        out(text.rstrip("\n"))
+        return
+    from rich.console import Console
+
+    from xpimport.cli import pager
+
+    pager.show(rendered(text, Console(file=sys.stdout, highlight=False)))
+
+
+def rendered(text: str, console: Any) -> str:
+    """A Markdown page as a `rich` console of its width and colours writes it; no word is cut."""
+    from rich.markdown import Markdown
+    from rich.padding import Padding
+    from rich.text import Text
+    from rich.theme import Theme
+
+    console.push_theme(Theme({"markdown.code": "bold cyan"}))  # else on black, whatever the terminal's ground
+    width = min(console.width, PAGE_WIDTH)
+    made: list[Any] = []
+    for block in markdown.blocks(text):
+        if block.kind in {"title", "heading"}:
+            made.append(Text(block.lines[0], style="bold underline" if block.kind == "title" else "bold"))
+        elif block.kind == "code":
+            lines = [part for line in block.lines for part in markdown.hanging(line, width - 4)]
+            made.append(Padding(Text("\n".join(lines), style="green"), (0, 0, 0, 4)))
+        elif block.kind == "table":
+            made.append(_page_table([markdown.cells(line) for line in block.lines], width))
+        else:
+            made.append(Markdown("\n".join(block.lines)))
+    with console.capture() as captured:
+        for thing in made:
+            console.print(thing, "", sep="\n", width=width)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()).rstrip("\n") + "\n"
+
+
+def _page_table(rows: list[list[str]], width: int) -> Any:
+    """A table of a page; where the screen is too narrow for its columns, a list with an entry for each row."""
+    from rich import box
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    def inline(cell: str, before: str = "") -> Text:
+        parts = cell.split("`")
+        return Text.assemble(before, *((part, "cyan" if place % 2 else "") for place, part in enumerate(parts)))
+
+    titles, lines = rows[0], rows[2:]
+    chosen = markdown.widths(titles, lines, width)
+    if chosen is None:
+        entries: list[Any] = []
+        for first, *others in lines:
+            parts = [inline(cell, f"{title}: ") for title, cell in zip(titles[1:], others, strict=True) if cell]
+            entries += [inline(first), *(Padding(part, (0, 0, 0, 4)) for part in parts), ""]
+        return Group(*entries[:-1])
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, markdown.GAP - 1, 0, 0), show_edge=False)
+    for title, room in zip(titles, chosen, strict=True):
+        made.add_column(title, width=room)
+    for line in lines:
+        made.add_row(*map(inline, line))
+    return made
+
+
 class Bars:
     """Progress on stderr, for a run with its stages; silent where stderr is no terminal."""
 
@@ -168,16 +239,16 @@ class Bars:
         """Take rich's progress, or None to stay silent."""
         self._shown = shown
         self._tasks: dict[str, Any] = {}
-        self._paces: dict[str, Pace] = {}
+        self._throughputs: dict[str, Throughput] = {}
 
     def _move(self, name: str, done: int, total: int, count: int, unit: str) -> None:
         if self._shown is None or total <= 0:
             return
         if name not in self._tasks:
             self._tasks[name] = self._shown.add_task(name, total=total, note="", rate="")
-            self._paces[name] = Pace()
-        self._paces[name].note(time.monotonic(), count)
-        rate = self._paces[name].rate
+            self._throughputs[name] = Throughput()
+        self._throughputs[name].note(time.monotonic(), count)
+        rate = self._throughputs[name].rate
         self._shown.update(
             self._tasks[name],
             completed=done,

@@ -7,11 +7,9 @@ than the opt-out (DESIGN, section 4). What it left alone is counted.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xpimport.clock import now, to_text
-from xpimport.errors import Refused
+from xpimport.clock import to_text
 from xpimport.importing.tasks import Run
 from xpimport.rules.definition import ADDRESS, SUBSCRIPTION, SUBSCRIPTION_TIME
-from xpimport.rules.values import address_key
 from xpimport.store.database import Store
 
 
@@ -25,7 +23,7 @@ class Consent:
     kept: str
 
 
-def opt_outs_of(store: Store, run: Run, medium: str, attributes: Sequence[str], people: str) -> None:
+def collect_opt_outs(store: Store, run: Run, medium: str, attributes: Sequence[str], people: str) -> None:
     """Gather in temp.outs the addresses that opt out in the staged table `people`, with when.
 
     An opt-out belongs to the address: the one in the file, else the one that the profile has.
@@ -58,7 +56,7 @@ def opt_outs_of(store: Store, run: Run, medium: str, attributes: Sequence[str], 
         )
 
 
-def consent_of(store: Store, medium: str, run: Run, attributes: Sequence[str]) -> Consent:
+def consent_sql(store: Store, medium: str, run: Run, attributes: Sequence[str]) -> Consent:
     """The SQL that decides a medium's subscription for the rows of this run, as the store is in this transaction."""
     column, time_column = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium]
     mapped = column in attributes
@@ -100,7 +98,7 @@ def consent_of(store: Store, medium: str, run: Run, attributes: Sequence[str]) -
     )
 
 
-def take_back(store: Store, run: Run, medium: str, attributes: Sequence[str], people: str) -> None:
+def lift_opt_outs(store: Store, run: Run, medium: str, attributes: Sequence[str], people: str) -> None:
     """After merging: a consent of the staged table `people` that is later than its address's opt-out takes that back.
 
     Not before, so that what a row finds does not depend on how the rows fall into batches.
@@ -127,58 +125,3 @@ def _looked_up(store: Store, table: str, medium: str, address: str, at: str) -> 
     name = f"{table}_{medium}"
     join = f"LEFT JOIN main.{table} {name} ON {name}.medium = '{medium}' AND {name}.address = {address}"
     return join, f"{name}.address", f"{name}.{at}"
-
-
-def subscribe(store: Store, profile: int, medium: str) -> bool:
-    """Set a profile's subscription by a person's word, taking the address's opt-out back; True if it changed.
-
-    Raises:
-        Refused: the profile has no address of that medium.
-    """
-    return _set(store, profile, medium, 1)
-
-
-def unsubscribe(store: Store, profile: int, medium: str) -> bool:
-    """Opt a profile out, and its address with it; True if it changed."""
-    return _set(store, profile, medium, 0)
-
-
-def opt_out(store: Store, profile: int, medium: str, address: str) -> bool:
-    """Opt an address out that a message went to, and the profile if it still has it; True if anything changed."""
-    column, time_column, address_column = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium], ADDRESS[medium]
-    at, key = to_text(now()), address_key(medium, address)
-    with store.writing():
-        before = store.db.total_changes
-        store.db.execute(
-            "INSERT OR IGNORE INTO opt_outs (medium, address, opted_out_at, source) VALUES (?, ?, ?, 'unsubscribe link')",
-            (medium, key, at),
-        )
-        store.db.execute(
-            f"UPDATE profiles SET {column} = 0, {time_column} = ? WHERE id = ? AND {column} IS NOT 0"
-            f" AND lower({address_column}) = ?",
-            (at, profile, key),
-        )
-        return store.db.total_changes > before
-
-
-def _set(store: Store, profile: int, medium: str, value: int) -> bool:
-    column, time_column, address_column = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium], ADDRESS[medium]
-    at = to_text(now())
-    with store.writing():
-        row = store.one(f"SELECT {column} AS held, {address_column} AS address FROM profiles WHERE id = ?", profile)
-        address = row["address"].lower() if row["address"] else None
-        if address is None and value:
-            raise Refused(f"This profile has no {address_column}, so it cannot be subscribed to {medium}.")
-        before = store.db.total_changes
-        store.db.execute(
-            f"UPDATE profiles SET {column} = ?, {time_column} = ? WHERE id = ? AND {column} IS NOT ?",
-            (value, at, profile, value),
-        )
-        if address is not None and value:
-            store.db.execute("DELETE FROM opt_outs WHERE medium = ? AND address = ?", (medium, address))
-        elif address is not None:
-            store.db.execute(
-                "INSERT OR IGNORE INTO opt_outs (medium, address, opted_out_at, source) VALUES (?, ?, ?, 'by hand')",
-                (medium, address, at),
-            )
-        return store.db.total_changes > before

@@ -9,7 +9,7 @@ from typing import Any
 from xpimport.clock import from_text, now, to_text
 from xpimport.errors import Invalid, NotFound, Refused
 from xpimport.importing.sources import SourceFile
-from xpimport.importing.sources.choosing import Key, Taken, key_of
+from xpimport.importing.sources.selection import Key, Taken, key_of
 from xpimport.rules.definition import Definition
 from xpimport.store.claims import heartbeat, lapsed, me
 from xpimport.store.database import Store

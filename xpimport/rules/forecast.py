@@ -72,7 +72,7 @@ class Forecast:
         return None if self.seconds is None else False
 
 
-class Pace:
+class Throughput:
     """How many a second, over the last `window` seconds; the caller brings the seconds of a steady clock."""
 
     def __init__(self, window: float = 15.0) -> None:

@@ -50,7 +50,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedColumn:
     """A column: for each cell the value to store (None where blank or bad), and index -> code for the bad ones."""
 
     values: Sequence[Value]
@@ -69,8 +69,8 @@ def address_key(medium: str, address: str) -> str:
 
 def check_column(
     kind: str, cells: Sequence[str], max_length: int | None = None, *, region: str | None = None
-) -> Checked:
-    """Check the cells of one column as values of the type `kind`; see `Checked` for what comes back.
+) -> CheckedColumn:
+    """Check the cells of one column as values of the type `kind`; see `CheckedColumn` for what comes back.
 
     `max_length` is in characters and for strings only (None: 101). `region` is the country (ISO 3166, two letters)
     whose mobile numbers may stand without country code; None takes numbers in E.164 only.
@@ -81,7 +81,7 @@ def check_column(
     limit = _limit(kind, max_length)
     if kind != "mobile":
         region = None
-    return Checked(*check_cells(kind if region is None else "", cells, limit, checker(kind, limit, region)))
+    return CheckedColumn(*check_cells(kind if region is None else "", cells, limit, checker(kind, limit, region)))
 
 
 def reasons_of(kind: str) -> list[str]:

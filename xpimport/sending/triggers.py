@@ -7,9 +7,8 @@ from typing import Any
 from xpimport.clock import from_text, now, to_text
 from xpimport.rules import trigger as rules
 from xpimport.rules.definition import Definition
-from xpimport.rules.pace import Canary
-from xpimport.sending import caps, rest
-from xpimport.store.claims import heartbeat, lapsed, me
+from xpimport.rules.throttle import Canary
+from xpimport.store.claims import me
 from xpimport.store.database import Store
 
 
@@ -42,10 +41,11 @@ class Trigger:
         return (self.send_at or now()) + self.retry_for
 
 
-_SELECT = "SELECT g.*, c.name AS campaign FROM triggers g JOIN campaigns c ON c.id = g.campaign_id"
+SELECT = "SELECT g.*, c.name AS campaign FROM triggers g JOIN campaigns c ON c.id = g.campaign_id"
 
 
-def _trigger(row: Any) -> Trigger:
+def trigger_of(row: Any) -> Trigger:
+    """The trigger that a row of SELECT holds."""
     return Trigger(
         id=row["id"],
         task=row["task_id"],
@@ -70,13 +70,13 @@ def _trigger(row: Any) -> Trigger:
 
 def get(store: Store, trigger: int) -> Trigger:
     """The trigger of that number."""
-    return _trigger(store.one(_SELECT + " WHERE g.id = ?", trigger))
+    return trigger_of(store.one(SELECT + " WHERE g.id = ?", trigger))
 
 
 def of_task(store: Store, task: int) -> Trigger | None:
     """The trigger that a task armed, if it has one."""
-    row = store.one(_SELECT + " WHERE g.task_id = ?", task)
-    return None if row is None else _trigger(row)
+    row = store.one(SELECT + " WHERE g.task_id = ?", task)
+    return None if row is None else trigger_of(row)
 
 
 def create(
@@ -189,69 +189,6 @@ def ignore_late(store: Store) -> list[int]:
             if move(store, row["id"], rules.WAITING, rules.IGNORED, "import_too_late"):
                 tasks.append(row["task_id"])
     return tasks
-
-
-def due(store: Store) -> list[Trigger]:
-    """Triggers whose moment has come: to begin, or to go on with; the earliest first."""
-    rows = store.all(
-        _SELECT + " WHERE g.wake_at <= ? AND g.state IN ('scheduled', 'sending') ORDER BY g.send_at, g.id",
-        to_text(now()),
-    )
-    return [_trigger(row) for row in rows]
-
-
-def claim(store: Store, trigger: Trigger) -> Trigger | None:
-    """Take a due trigger for this process, or settle it (missed, switched off); None when there is nothing to send.
-
-    Stop competes for the same row, so exactly one of the two wins.
-    """
-    with store.writing():
-        row = store.one("SELECT * FROM triggers WHERE id = ?", trigger.id)
-        state, off = row["state"], switched_off(store)
-        if state == rules.SCHEDULED:
-            current = get(store, trigger.id)
-            if current.send_at is None or current.send_at > now():
-                return None
-            if current.approval == "needed":
-                move(store, trigger.id, state, rules.MISSED, "not_approved")
-                return None
-            if rules.is_missed(current.send_at, current.grace, now()):
-                move(store, trigger.id, state, rules.MISSED, "no_tick")
-                return None
-            if off:
-                move(store, trigger.id, state, rules.HELD, "triggers_off")
-                return None
-            if _behind_another(store, current) or _others_decide(store, current.id):
-                return None
-            move(store, trigger.id, state, rules.SENDING, "due", wake_at=now())
-        elif state != rules.SENDING or not lapsed(row["owner"], row["heartbeat"]):
-            return None
-        elif off:
-            move(store, trigger.id, state, rules.HELD, "triggers_off")
-            return None
-        store.db.execute(
-            "UPDATE triggers SET generation = generation + 1, owner = ?, heartbeat = ?, began_at = coalesce(began_at, ?),"
-            " wake_at = ? WHERE id = ?",
-            (me(), heartbeat(), to_text(now()), to_text(now()), trigger.id),
-        )
-        return get(store, trigger.id)
-
-
-def _others_decide(store: Store, trigger: int) -> bool:
-    return rest.undecided(store, trigger) or caps.undecided(store, trigger)
-
-
-def _behind_another(store: Store, trigger: Trigger) -> bool:
-    """Whether an earlier trigger of the same import and instant has yet to say whom it sends to (`same_send`)."""
-    return bool(
-        store.scalar(
-            "SELECT EXISTS (SELECT 1 FROM triggers WHERE import_id = ? AND send_at = ? AND id < ? AND (state = 'scheduled'"
-            " OR (state = 'sending' AND decided_at IS NULL)))",
-            trigger.import_id,
-            to_text(trigger.send_at) if trigger.send_at else None,
-            trigger.id,
-        )
-    )
 
 
 def switched_off(store: Store) -> bool:

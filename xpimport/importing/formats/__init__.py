@@ -47,7 +47,7 @@ class Malformed:
 
 
 @dataclass(frozen=True)
-class Batch:
+class RecordBatch:
     """Records that follow each other in the file, with those of a wrong shape kept aside.
 
     Attributes:
@@ -63,7 +63,7 @@ class Batch:
     offset: int
 
 
-def cut(batch: Batch, size: int) -> Iterator[Batch]:
+def cut(batch: RecordBatch, size: int) -> Iterator[RecordBatch]:
     """Cut a batch into ones of at most `size` records; a malformed record goes with the records before it."""
     records, lines, malformed = batch.records, batch.lines, batch.malformed
     if len(records) <= size:
@@ -76,7 +76,7 @@ def cut(batch: Batch, size: int) -> Iterator[Batch]:
         upto = len(malformed)
         if end < len(records):
             upto = bisect_left(malformed, lines[end], key=lambda one: one.line)
-        yield Batch(records[start:end], lines[start:end], malformed[taken:upto], batch.offset)
+        yield RecordBatch(records[start:end], lines[start:end], malformed[taken:upto], batch.offset)
         taken = upto
 
 
@@ -85,7 +85,7 @@ class Reader(Protocol):
 
     header: list[str]
 
-    def batches(self, size: int = 20_000) -> Iterator[Batch]:
+    def batches(self, size: int = 20_000) -> Iterator[RecordBatch]:
         """Yield what follows the header, once. Raises FileRefused with line or row where it cannot be read."""
 
     def close(self) -> None:

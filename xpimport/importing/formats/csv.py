@@ -15,9 +15,9 @@ from itertools import chain
 from typing import TYPE_CHECKING, Self
 
 from xpimport.errors import FileRefused, Invalid
-from xpimport.importing.formats import Batch, Malformed, Reader, cut
+from xpimport.importing.formats import Malformed, Reader, RecordBatch, cut
+from xpimport.importing.formats.blocks import LineBlock, stand_alone
 from xpimport.importing.formats.header import checked_header
-from xpimport.importing.formats.lines import Lines, stand_alone
 from xpimport.importing.formats.text import LINE_LIMIT, Block, TextBlocks, line_too_long, split_lines
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class CsvReader(Reader):
         """Close the file."""
         self._file.close()
 
-    def batches(self, size: int = 20_000) -> Iterator[Batch]:
+    def batches(self, size: int = 20_000) -> Iterator[RecordBatch]:
         """Yield the records after the header, once, at most `size` in a batch (a batch never spans two blocks).
 
         Raises:
@@ -116,7 +116,7 @@ class CsvReader(Reader):
         for text, block in self._texts():
             yield from self._records(text, block, size)
 
-    def pieces(self) -> Iterator[Lines | Batch]:
+    def pieces(self) -> Iterator[LineBlock | RecordBatch]:
         """Yield the same records as `batches`, but leave those that stand on one line each as text.
 
         Such text may be read in another process and in any order (`lines.split`); the end of the file never is.
@@ -138,7 +138,7 @@ class CsvReader(Reader):
             if text or block.last:
                 yield text, block
 
-    def _records(self, text: str, block: Block, size: int) -> Iterator[Batch]:
+    def _records(self, text: str, block: Block, size: int) -> Iterator[RecordBatch]:
         with _no_collection():
             parsed = self._parse(text, last=block.last)
         self._rest = parsed.rest
@@ -146,9 +146,9 @@ class CsvReader(Reader):
             raise self._unclosed(self._line)
         if block.last:
             self._refuse_truncated(parsed, text)
-        yield from cut(Batch(parsed.records, parsed.lines, parsed.malformed, block.offset), size)
+        yield from cut(RecordBatch(parsed.records, parsed.lines, parsed.malformed, block.offset), size)
 
-    def _as_lines(self, text: str, offset: int) -> Lines | None:
+    def _as_lines(self, text: str, offset: int) -> LineBlock | None:
         """The block as text, if each of its records stands on a line of its own."""
         plain = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
         plain = plain.removesuffix("\n")
@@ -159,7 +159,7 @@ class CsvReader(Reader):
             return None
         first = self._line
         self._line += len(lines)
-        return Lines(plain, first, len(lines), offset)
+        return LineBlock(plain, first, len(lines), offset)
 
     # -- the header -------------------------------------------------------------------------------------------
 

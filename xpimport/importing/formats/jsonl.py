@@ -13,7 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from xpimport.errors import FileRefused
-from xpimport.importing.formats import Batch, Malformed, Reader, cut
+from xpimport.importing.formats import Malformed, Reader, RecordBatch, cut
 from xpimport.importing.formats.cells import Digits, json_text, text_of
 from xpimport.importing.formats.header import COLUMN_LIMIT, checked_header
 from xpimport.importing.formats.text import LINE_LIMIT, Block, TextBlocks, line_too_long, split_lines
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from xpimport.importing.formats import FormatOptions
-    from xpimport.importing.formats.packing import Content
+    from xpimport.importing.formats.packing import DetectedFile
 
 _SPACE = " \t\r\n"
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -75,7 +75,7 @@ class JsonlReader(Reader):
         header: the keys, trimmed.
     """
 
-    def __init__(self, content: Content, options: FormatOptions) -> None:
+    def __init__(self, content: DetectedFile, options: FormatOptions) -> None:
         """Read the keys. Raises FileRefused and Invalid, see `open_jsonl`."""
         self._name = content.name
         self._keys = _keys_of(content, options.encoding)
@@ -87,7 +87,7 @@ class JsonlReader(Reader):
         """Close the file."""
         self._file.close()
 
-    def batches(self, size: int = 20_000) -> Iterator[Batch]:
+    def batches(self, size: int = 20_000) -> Iterator[RecordBatch]:
         """Yield the objects, once, at most `size` in a batch.
 
         Raises:
@@ -99,7 +99,7 @@ class JsonlReader(Reader):
             yield from cut(self._read(lines, first, block), size)
             first += len(lines)
 
-    def _read(self, lines: list[str], first: int, block: Block) -> Batch:
+    def _read(self, lines: list[str], first: int, block: Block) -> RecordBatch:
         """The objects of a block whose first line has the number `first`."""
         records: list[list[str]] = []
         numbers: list[int] = []
@@ -118,7 +118,7 @@ class JsonlReader(Reader):
                 if block.last and number == first + len(lines) - 1 and _cut_off(line, problem):
                     raise self._truncated(number) from None
                 malformed.append(Malformed(number, "malformed_row", [bare], _why(problem)))
-        return Batch(records, numbers, malformed, block.offset)
+        return RecordBatch(records, numbers, malformed, block.offset)
 
     def _truncated(self, line: int) -> FileRefused:
         return FileRefused(
@@ -128,7 +128,7 @@ class JsonlReader(Reader):
         )
 
 
-def open_jsonl(content: Content, options: FormatOptions) -> JsonlReader:
+def open_jsonl(content: DetectedFile, options: FormatOptions) -> JsonlReader:
     """Open a list and read all its keys; a nested array or object becomes a cell of compact JSON.
 
     Numbers keep their digits, null is a blank cell. A line that is no JSON object, or that has a key twice, NaN or
@@ -144,7 +144,7 @@ def open_jsonl(content: Content, options: FormatOptions) -> JsonlReader:
 
 # A run opens its list several times; the keys of a file that has not changed are the same.
 @lru_cache(maxsize=8)
-def _keys_of(content: Content, encoding: str | None) -> tuple[str, ...]:
+def _keys_of(content: DetectedFile, encoding: str | None) -> tuple[str, ...]:
     """All keys of a list, in the order in which they come."""
     keys: dict[str, None] = {}
     opening = ""

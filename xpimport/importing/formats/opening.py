@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from xpimport.errors import FileRefused
+from xpimport.importing.formats.corrected import as_imported, options_for
 from xpimport.importing.formats.csv import check_dialect, open_csv
-from xpimport.importing.formats.mended import as_imported, options_for
-from xpimport.importing.formats.packing import Content, look_at
+from xpimport.importing.formats.packing import DetectedFile, detect
 from xpimport.importing.formats.text import check_encoding
 
 if TYPE_CHECKING:
@@ -62,11 +62,11 @@ def open_list(path: Path, options: FormatOptions, name: str) -> Reader:
 
     Raises:
         FileRefused: it cannot be read as a whole: `empty_file`, `wrong_format`, `missing_extra`, or a code of
-            `packing.look_at` or of the format's own opener.
+            `packing.detect` or of the format's own opener.
         Invalid: an option does not fit.
     """
     check_options(options)
-    content = look_at(path, "standard input" if name == "-" else name)
+    content = detect(path, "standard input" if name == "-" else name)
     if not content.head:
         raise FileRefused(f"{content.name} is empty. Fetch it again, or ask its sender.", code="empty_file")
     options = options_for(content.head, options)
@@ -99,7 +99,7 @@ def check_options(options: FormatOptions) -> None:
         check_encoding(options.encoding)
 
 
-def _format(content: Content, asked: str | None) -> str:
+def _format(content: DetectedFile, asked: str | None) -> str:
     """Which reader a list is for. Raises FileRefused (`wrong_format`)."""
     seen = _seen(content.head)
     claimed = asked or _ENDINGS.get(PurePosixPath(content.bare).suffix.lower())
@@ -128,12 +128,12 @@ def _seen(head: bytes) -> str | None:
     return "parquet" if head.startswith(b"PAR1") and head[4:5] < b"\x20" and head[4:5] not in b"\t\r\n" else None
 
 
-def _text(content: Content) -> str:
+def _text(content: DetectedFile) -> str:
     """What a list is that names no format: text, so csv. Raises FileRefused where it plainly is no list."""
     for pattern, what in _NO_LIST:
         if pattern.match(content.head):
             raise FileRefused(
-                f"{content.name} is {what}, not a list of people. Look at it, and deliver the list itself.",
+                f"{content.name} is {what}, not a list of people. SheetScan at it, and deliver the list itself.",
                 code="wrong_format",
             )
     return "csv"

@@ -27,7 +27,7 @@ _OFFICE = ("[Content_Types].xml", "_rels/", "docProps/", "xl/", "mimetype", "cus
 
 
 @dataclass(frozen=True)
-class Content:
+class DetectedFile:
     """A list on disk, and how to read it from its first byte as often as needed.
 
     Attributes:
@@ -77,7 +77,7 @@ class Content:
         return copy
 
 
-def look_at(path: Path, name: str) -> Content:
+def detect(path: Path, name: str) -> DetectedFile:
     """Find out what packs the list at `path`, and read its first bytes.
 
     Raises:
@@ -104,7 +104,7 @@ def look_at(path: Path, name: str) -> Content:
         state = path.stat()
         signature = (state.st_size, state.st_mtime_ns)
     if packing is None:
-        return Content(path, name, bare, None, head, signature)
+        return DetectedFile(path, name, bare, None, head, signature)
     stream = _open(path, name, packing)
     try:
         head = _fill(stream.read)
@@ -115,7 +115,7 @@ def look_at(path: Path, name: str) -> Content:
         raise FileRefused(
             f"{name} holds another packed file ({inner}). Pack the list itself, once.", code="nested_archive"
         )
-    return Content(path, name, bare, packing, head, signature)
+    return DetectedFile(path, name, bare, packing, head, signature)
 
 
 def packing_of(head: bytes) -> str | None:

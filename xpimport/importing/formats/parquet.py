@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from xpimport.errors import FileRefused
-from xpimport.importing.formats import Batch, Malformed, Reader
+from xpimport.importing.formats import Malformed, Reader, RecordBatch
 from xpimport.importing.formats.cells import text_of
 from xpimport.importing.formats.header import checked_header
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-    from xpimport.importing.formats.packing import Content
+    from xpimport.importing.formats.packing import DetectedFile
 
 
 class ParquetReader(Reader):
@@ -28,7 +28,7 @@ class ParquetReader(Reader):
         header: the names of the columns, trimmed.
     """
 
-    def __init__(self, file: BinaryIO, content: Content) -> None:
+    def __init__(self, file: BinaryIO, content: DetectedFile) -> None:
         """Read the schema. Raises FileRefused, see `open_parquet`."""
         from pyarrow import parquet
 
@@ -46,7 +46,7 @@ class ParquetReader(Reader):
         """Close the file."""
         self._file.close()
 
-    def batches(self, size: int = 20_000) -> Iterator[Batch]:
+    def batches(self, size: int = 20_000) -> Iterator[RecordBatch]:
         """Yield the records, once, at most `size` in a batch.
 
         Raises:
@@ -63,7 +63,7 @@ class ParquetReader(Reader):
             yield read
             line += batch.num_rows
 
-    def _read(self, batch: Any, line: int) -> Batch:
+    def _read(self, batch: Any, line: int) -> RecordBatch:
         bad: dict[int, str] = {}
         columns = []
         for title, column in zip(self.header, batch.columns, strict=True):
@@ -77,7 +77,7 @@ class ParquetReader(Reader):
             lines = [number for at, number in enumerate(lines) if at not in bad]
             records = [record for at, record in enumerate(records) if at not in bad]
         done = self._size * min(line + batch.num_rows, self._count) // self._count
-        return Batch(records, lines, malformed, min(done, self._size))
+        return RecordBatch(records, lines, malformed, min(done, self._size))
 
     def _texts(self, column: Any, title: str, line: int) -> tuple[list[str], list[int]]:
         """The cells of a column as text, and the places of those that Python cannot hold."""
@@ -93,7 +93,7 @@ class ParquetReader(Reader):
             ) from None
 
 
-def open_parquet(content: Content) -> ParquetReader:
+def open_parquet(content: DetectedFile) -> ParquetReader:
     """Open a list and read its schema.
 
     Raises:

@@ -41,7 +41,7 @@ _RELATION = re.compile(rb"<(?:\w+:)?Relationship\s([^>]*)>")
 
 
 @dataclass
-class Look:
+class SheetScan:
     """What was seen in a sheet.
 
     Attributes:
@@ -59,7 +59,7 @@ class Look:
         return self.rows * self.columns > CELLS
 
 
-def look_through(file: BinaryIO, name: str) -> list[Look]:
+def scan_workbook(file: BinaryIO, name: str) -> list[SheetScan]:
     """Check the limits of a zipped workbook, and look through its sheets, in their order.
 
     Only xlsx keeps its sheets as text that can be looked through; of xlsb and ods the limits of the zip are checked.
@@ -74,16 +74,16 @@ def look_through(file: BinaryIO, name: str) -> list[Look]:
         if len(entries) > ENTRIES:
             raise bomb(name, f"holds {len(entries):,} files, more than {ENTRIES:,}")
         total = 0
-        looks: dict[str, Look] = {}
+        looks: dict[str, SheetScan] = {}
         for info in entries:
-            scan = _Scan() if info.filename.endswith(".xml") and "/worksheets/" in info.filename else None
+            scan = _Scanner() if info.filename.endswith(".xml") and "/worksheets/" in info.filename else None
             total = _read_through(archive, info, scan, name, total)
             if scan is not None:
                 looks[info.filename] = scan.look
-        return [looks.get(path, Look()) for path in _sheet_paths(archive)]
+        return [looks.get(path, SheetScan()) for path in _sheet_paths(archive)]
 
 
-def _read_through(archive: zipfile.ZipFile, info: zipfile.ZipInfo, scan: _Scan | None, name: str, total: int) -> int:
+def _read_through(archive: zipfile.ZipFile, info: zipfile.ZipInfo, scan: _Scanner | None, name: str, total: int) -> int:
     """Unpack one file to nowhere, which checks its length and sum; returns the bytes of all files so far."""
     given = 0
     with archive.open(info) as member:
@@ -115,11 +115,11 @@ def _sheet_paths(archive: zipfile.ZipFile) -> list[str]:
     return [targets.get(one, "") for one in ids]
 
 
-class _Scan:
+class _Scanner:
     """Goes through the XML of a sheet in pieces that end where a row ends."""
 
     def __init__(self) -> None:
-        self.look = Look()
+        self.look = SheetScan()
         self._rest = b""
         self._columns: set[bytes] = set()
         self._widest = 0

@@ -12,16 +12,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from xpimport.errors import FileRefused
-from xpimport.importing.formats import Batch, Malformed, Reader
+from xpimport.importing.formats import Malformed, Reader, RecordBatch
 from xpimport.importing.formats.cells import text_of
 from xpimport.importing.formats.header import checked_header
-from xpimport.importing.formats.workbook import UNPACKED, Look, look_through
+from xpimport.importing.formats.workbook import UNPACKED, SheetScan, scan_workbook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from xpimport.importing.formats import FormatOptions
-    from xpimport.importing.formats.packing import Content
+    from xpimport.importing.formats.packing import DetectedFile
 
 # How the directory of an encrypted workbook names what it holds.
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
@@ -34,7 +34,7 @@ class XlsxReader(Reader):
         header: the cells of the first row that is not blank, trimmed.
     """
 
-    def __init__(self, sheet: Any, look: Look, name: str, size: int) -> None:
+    def __init__(self, sheet: Any, look: SheetScan, name: str, size: int) -> None:
         """Read the header. Raises FileRefused, see `open_xlsx`."""
         self._name, self._size, self._look = name, size, look
         self._height = max(sheet.total_height, 1)
@@ -50,7 +50,7 @@ class XlsxReader(Reader):
         """Let go of the sheet."""
         self._rows = iter(())
 
-    def batches(self, size: int = 20_000) -> Iterator[Batch]:
+    def batches(self, size: int = 20_000) -> Iterator[RecordBatch]:
         """Yield the rows after the header, once, at most `size` in a batch."""
         records: list[list[str]] = []
         lines: list[int] = []
@@ -70,13 +70,13 @@ class XlsxReader(Reader):
             records.append(cells[:width] if beyond else cells + [""] * (width - len(cells)))
             lines.append(row)
             if len(records) == size:
-                yield Batch(records, lines, malformed, self._size * row // self._height)
+                yield RecordBatch(records, lines, malformed, self._size * row // self._height)
                 records, lines, malformed = [], [], []
         if records or malformed:
-            yield Batch(records, lines, malformed, self._size)
+            yield RecordBatch(records, lines, malformed, self._size)
 
 
-def open_xlsx(content: Content, options: FormatOptions) -> XlsxReader:
+def open_xlsx(content: DetectedFile, options: FormatOptions) -> XlsxReader:
     """Open a sheet: the one of the options, else the first that is shown.
 
     A row in which a cell holds an error, or a formula that was never calculated, is malformed (in xlsx; calamine
@@ -93,7 +93,7 @@ def open_xlsx(content: Content, options: FormatOptions) -> XlsxReader:
     try:
         looks = []
         if content.head.startswith(b"PK"):
-            looks = look_through(file, name)
+            looks = scan_workbook(file, name)
         elif _is_encrypted(file):
             raise _encrypted(name)
         file.seek(0)
@@ -106,7 +106,7 @@ def open_xlsx(content: Content, options: FormatOptions) -> XlsxReader:
         file.close()
     number, title = _chosen(book, options.sheet, name)
     name = f"{name}, sheet {title}"
-    look = looks[number] if number < len(looks) else Look()
+    look = looks[number] if number < len(looks) else SheetScan()
     if look.too_large:
         raise FileRefused(
             f"{name}: its cells span {look.rows:,} rows and {look.columns:,} columns. Delete what stands far away from "

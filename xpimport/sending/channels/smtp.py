@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from xpimport.errors import Invalid
-from xpimport.sending.channels.smtp_server import Smtp, Timeouts, system_words
+from xpimport.sending.channels.smtp_connection import Timeouts
+from xpimport.sending.channels.smtp_server import Smtp, system_words
 
 if TYPE_CHECKING:
     import ssl

@@ -9,20 +9,11 @@ from typing import TYPE_CHECKING
 from xpimport.errors import Unreachable
 from xpimport.secrets import resolve
 from xpimport.sending.channels import AuthRefused
+from xpimport.sending.channels.smtp_connection import Lost, Reply, SmtpConnection, Timeouts
 from xpimport.sending.channels.smtp_session import SmtpSession
-from xpimport.sending.channels.smtp_wire import Lost, Reply, Wire
 
 if TYPE_CHECKING:
     import ssl
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds to wait: for a connection, for a reply to a command, for the reply to the final dot."""
-
-    connect: float = 30
-    command: float = 60
-    dot: float = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +48,10 @@ class Smtp:
         wire, extensions = self.dial()
         return SmtpSession(self, wire, extensions)
 
-    def dial(self) -> "tuple[Wire, frozenset[str]]":
+    def dial(self) -> "tuple[SmtpConnection, frozenset[str]]":
         """A connection that is ready for MAIL, and the extensions that the server offers."""
         try:
-            wire = Wire(self.host, self.port, self.timeouts.connect)
+            wire = SmtpConnection(self.host, self.port, self.timeouts.connect)
         except OSError as error:
             raise self._unreachable(system_words(error)) from None
         try:
@@ -71,7 +62,7 @@ class Smtp:
                 raise self._unreachable(str(error)) from None
             raise
 
-    def _greet(self, wire: Wire) -> frozenset[str]:
+    def _greet(self, wire: SmtpConnection) -> frozenset[str]:
         if self.implicit:
             self._encrypt(wire)
         greeting = wire.reply(self.timeouts.command)
@@ -84,7 +75,7 @@ class Smtp:
             self._log_in(wire, offered.get("AUTH", ""))
         return frozenset(offered)
 
-    def _hello(self, wire: Wire) -> dict[str, str]:
+    def _hello(self, wire: SmtpConnection) -> dict[str, str]:
         """The extensions that the server offers, in capitals, each with its parameters."""
         name = socket.gethostname()
         if "." not in name or not re.fullmatch(r"[A-Za-z0-9.-]+", name):
@@ -99,7 +90,7 @@ class Smtp:
         lines = (line.replace("AUTH=", "AUTH ").upper().partition(" ") for line in reply.text.split("\n")[1:])
         return {keyword: parameters for keyword, _, parameters in lines}
 
-    def _start_tls(self, wire: Wire, offered: dict[str, str]) -> dict[str, str]:
+    def _start_tls(self, wire: SmtpConnection, offered: dict[str, str]) -> dict[str, str]:
         if "STARTTLS" not in offered:
             raise self._unreachable(
                 "it offers no STARTTLS, and nothing is sent in the clear. Use smtps://, or ask for it with"
@@ -111,7 +102,7 @@ class Smtp:
         self._encrypt(wire)
         return self._hello(wire)
 
-    def _encrypt(self, wire: Wire) -> None:
+    def _encrypt(self, wire: SmtpConnection) -> None:
         import ssl
 
         if self.tls is None:
@@ -125,7 +116,7 @@ class Smtp:
         except OSError as error:
             raise self._unreachable(f"TLS failed: {system_words(error)}") from None
 
-    def _log_in(self, wire: Wire, mechanisms: str) -> None:
+    def _log_in(self, wire: SmtpConnection, mechanisms: str) -> None:
         if "PLAIN" in mechanisms.split():
             reply = self._asked(wire, _plain(self.user, self.password))
         elif "LOGIN" in mechanisms.split():
@@ -145,7 +136,7 @@ class Smtp:
                 f"{self.host}:{self.port} refused the log-in: {reply.said}. Check smtp.user and smtp.password."
             )
 
-    def _asked(self, wire: Wire, line: bytes) -> Reply:
+    def _asked(self, wire: SmtpConnection, line: bytes) -> Reply:
         wire.put(_Hidden(line + b"\r\n"), self.timeouts.command)
         return wire.reply(self.timeouts.command)
 

@@ -3,14 +3,11 @@
 import re
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from xpimport.errors import Invalid, Unreachable
 from xpimport.sending.channels import ACCEPTED, Outcome, Outgoing
-from xpimport.sending.channels.smtp_wire import Lost, PerhapsSent, Reply, Wire, stuffed
-
-if TYPE_CHECKING:
-    from xpimport.sending.channels.smtp_server import Smtp
+from xpimport.sending.channels.smtp_connection import Lost, PerhapsSent, Reply, SmtpConnection, Timeouts, stuffed
 
 _UNSAFE_PATH = re.compile("[\x00-\x20\x7f<>]")
 _CLOSING = 421
@@ -18,13 +15,28 @@ _NEEDS_AUTH = 530
 _GO_AHEAD = 354
 
 
+class Server(Protocol):
+    """The sending server that a session connects to anew."""
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """How long to wait."""
+
+    @property
+    def per_connection(self) -> int:
+        """Messages before the session connects anew."""
+
+    def dial(self) -> tuple[SmtpConnection, frozenset[str]]:
+        """A connection that is ready for MAIL, and the extensions that the server offers."""
+
+
 class SmtpSession:
     """One connection; connects anew by itself after `per_connection` messages and after a loss."""
 
-    def __init__(self, server: "Smtp", wire: Wire, extensions: frozenset[str]) -> None:
+    def __init__(self, server: Server, wire: SmtpConnection, extensions: frozenset[str]) -> None:
         """Take over a connection that `Smtp.dial` opened."""
         self._server = server
-        self._wire: Wire | None = wire
+        self._wire: SmtpConnection | None = wire
         self._extensions = extensions
         self._handled = 0
 
@@ -59,7 +71,7 @@ class SmtpSession:
                 self._wire.reply(1)
             self._drop()
 
-    def _ready(self) -> Wire:
+    def _ready(self) -> SmtpConnection:
         if self._handled >= self._server.per_connection:
             self.close()
         if self._wire is None:
@@ -72,7 +84,7 @@ class SmtpSession:
             self._wire.close()
             self._wire = None
 
-    def _refused_before(self, wire: Wire, message: Outgoing) -> Outcome | None:
+    def _refused_before(self, wire: SmtpConnection, message: Outgoing) -> Outcome | None:
         """The outcome of a message that does not get as far as its body; None when the body may go."""
         if _UNSAFE_PATH.search(message.to) or _UNSAFE_PATH.search(message.sender):
             return Outcome("failed", "invalid_address", "an address with a space, a bracket or a control character")
@@ -86,7 +98,7 @@ class SmtpSession:
             self._clear(wire, going)
         return refusal
 
-    def _offer(self, wire: Wire, commands: tuple[str, str, str]) -> tuple[Outcome | None, bool]:
+    def _offer(self, wire: SmtpConnection, commands: tuple[str, str, str]) -> tuple[Outcome | None, bool]:
         """Send MAIL, RCPT and DATA: the first refusal, if any, and whether the server waits for a body."""
         seconds = self._server.timeouts.command
         pipelining = "PIPELINING" in self._extensions
@@ -115,7 +127,7 @@ class SmtpSession:
             raise Lost("out of step: more replies than commands")
         return refusal, going
 
-    def _clear(self, wire: Wire, going: bool) -> None:
+    def _clear(self, wire: SmtpConnection, going: bool) -> None:
         """Ready for the next message on the same connection; one that is lost here has had its outcome."""
         seconds = self._server.timeouts.command
         try:
@@ -128,7 +140,7 @@ class SmtpSession:
         except Lost:
             self._drop()
 
-    def _hand_over(self, wire: Wire, message: Outgoing) -> Outcome:
+    def _hand_over(self, wire: SmtpConnection, message: Outgoing) -> Outcome:
         try:
             wire.put_message(stuffed(message.body), self._server.timeouts.command)
         except PerhapsSent:

@@ -11,7 +11,7 @@ from time import time
 from xpimport.errors import Invalid
 from xpimport.secrets import resolve
 from xpimport.sending.channels import ACCEPTED, Outcome, Outgoing
-from xpimport.sending.channels.http_wire import ANSWER, Answer, NotSent, PerhapsReceived, Receiver, host_header
+from xpimport.sending.channels.http_post import ANSWER, Answer, HttpReceiver, NotSent, PerhapsReceived, host_header
 
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 _WHO = frozenset({401, 403, 407})
@@ -50,7 +50,7 @@ class WebhookSession:
         self._headers = {"Content-Type": "application/json", "User-Agent": "xpimport", "Host": host_header(webhook.url)}
         if webhook.token:
             self._headers["Authorization"] = f"Bearer {resolve(webhook.token)}"
-        self._receiver = Receiver(
+        self._receiver = HttpReceiver(
             webhook.url, allow_private=webhook.allow_private, ca_file=webhook.ca_file, timeout=webhook.timeout
         )
 

@@ -13,7 +13,7 @@ from typing import Any
 from xpimport.errors import Invalid
 from xpimport.secrets import resolve
 from xpimport.sending.channels import ACCEPTED, Outcome, Outgoing
-from xpimport.sending.channels.http_wire import ANSWER, Answer, NotSent, PerhapsReceived, Receiver, host_header
+from xpimport.sending.channels.http_post import ANSWER, Answer, HttpReceiver, NotSent, PerhapsReceived, host_header
 
 CHUNK = 500
 """People in one call; the documents name no limit."""
@@ -54,7 +54,7 @@ class PlatformSession:
         url = platform.url.rstrip("/") + PATH
         self._headers = {"Content-Type": "application/json", "User-Agent": "xpimport", "Host": host_header(url)}
         # Which address the platform has is the operator's own setting, not a campaign's.
-        self._receiver = Receiver(url, allow_private=True, ca_file=platform.ca_file, timeout=platform.timeout)
+        self._receiver = HttpReceiver(url, allow_private=True, ca_file=platform.ca_file, timeout=platform.timeout)
 
     def send(self, message: Outgoing) -> Outcome:
         """Hand over one chunk, whose people and variables are the body."""

@@ -1,0 +1,168 @@
+"""A campaign before its send: checked as a whole when it is kept, looked at, tried on one address."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from xpimport.clock import now
+from xpimport.defining import attributes, campaigns, categories, settings
+from xpimport.defining.campaigns import Attached, Campaign
+from xpimport.errors import Invalid, Refused
+from xpimport.flow.import_run import kinds_of
+from xpimport.rules.definition import ADDRESS, PLATFORM
+from xpimport.rules.segments import parse_segment
+from xpimport.rules.throttle import parse_rate, parse_window
+from xpimport.sending.channels import Outcome, open_channel
+from xpimport.sending.content.compose import DEFAULT_SENDER, LINK, WEBHOOK, select_profile
+from xpimport.sending.content.headers import envelope
+from xpimport.sending.content.mime import MessageSkeleton
+from xpimport.sending.content.render import NotPersonalised, compile_templates
+from xpimport.sending.delivery.config import SendConfig, load_config
+from xpimport.store.database import Store
+
+
+def keep_campaign(store: Store, campaign: Campaign, files: Sequence[Attached] | None = None) -> Campaign:
+    """Add a campaign, or change the one that its id names, once its templates compile.
+
+    Raises:
+        Invalid: a template is broken or names what no attribute has, or a value does not fit.
+        Refused: the name is taken, or smtp has no From address.
+    """
+    if campaign.channel != PLATFORM:
+        _check_templates(store, campaign)
+    check_sending(campaign)
+    if campaign.category:
+        categories.get(store, campaign.category)
+    if campaign.segment:
+        parse_segment(campaign.segment, attributes.kinds(attributes.everything(store)))
+    sender = campaign.sender or settings.get(store, "from")
+    if campaign.channel == "smtp" and not sender:
+        raise Invalid("A campaign over smtp needs a From address: --from ADDR, or: xpimport settings set from ADDR")
+    attached = [(file.name, file.type, file.content) for file in files or ()]
+    MessageSkeleton(
+        sender or DEFAULT_SENDER, reply_to=campaign.reply_to, headers=campaign.headers, attachments=attached
+    )
+    if campaign.unsubscribe:
+        envelope("--unsubscribe-to", campaign.unsubscribe)
+    return campaigns.change(store, campaign, files) if campaign.id else campaigns.add(store, campaign, files or ())
+
+
+def _check_templates(store: Store, campaign: Campaign) -> None:
+    compile_templates(
+        subject=campaign.subject,
+        text=campaign.text,
+        html=campaign.html,
+        names=[*attributes.everything(store), LINK],
+        strict=campaign.strict,
+        preheader=campaign.preheader,
+    )
+
+
+def check_sending(campaign: Campaign) -> None:
+    """Refuse what a campaign's channel cannot do, and values that cannot be read.
+
+    Raises:
+        Invalid: saying which option, and how to write it.
+    """
+    if campaign.rate:
+        parse_rate(campaign.rate)
+    if campaign.window:
+        parse_window(campaign.window)
+    for option, value in (("--secret", campaign.secret), ("--token", campaign.token)):
+        if value and not value.startswith(("env:", "file:")):
+            raise Invalid(f"{option} takes a reference only: file:/path/to/it (mode 0600) or env:NAME.")
+    webhook = campaign.channel == WEBHOOK
+    if webhook and not campaign.url:
+        raise Invalid("A webhook needs to know where it is posted to: --url https://gateway.example.com/messages")
+    if webhook and not campaign.text:
+        raise Invalid("A webhook needs its JSON body, a template: --text FILE")
+    if campaign.url and not webhook:
+        raise Invalid(f"--url is for a webhook; the channel here is {campaign.channel}. Say --channel webhook as well.")
+    if campaign.url and not campaign.url.startswith(("https://", "http://")):
+        raise Invalid(f"--url {campaign.url!r} is no https address.")
+    if campaign.channel == PLATFORM and not campaign.xtremepush_id:
+        raise Invalid("The platform needs the number of its campaign: --xtremepush-id NUMBER")
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A message as one profile would get it: headers by name, the text or JSON body, the HTML, and what is attached.
+
+    `attached` has name, type and bytes of each file.
+    """
+
+    headers: list[tuple[str, str]]
+    text: str
+    html: str | None
+    attached: list[tuple[str, str, int]]
+
+
+def preview(store: Store, name: str, profile: int) -> Preview:
+    """Make the message of one profile; nothing is sent and nothing is recorded.
+
+    Raises:
+        NotFound: no such campaign.
+        Refused: the profile has no address, or the template asks for what it does not have.
+    """
+    plan, values = _planned(store, name, profile)
+    address = ADDRESS[plan.campaign.medium]
+    if values.get(address) is None:
+        raise Refused(f"This profile has no {address}, so it would be excluded as no_address.")
+    try:
+        rendered = plan.compose.rendered(values, "TOKEN")
+        message = plan.compose.message(("preview", values, str(values[address]), now().isoformat(), "TOKEN"))
+    except NotPersonalised as problem:
+        raise Refused(f"This profile's message cannot be made: {problem.detail}.") from None
+    if plan.kind == WEBHOOK:
+        headers = [("Posted to", plan.settings["url"]), ("Content-Type", "application/json")]
+        return Preview(headers, message.body.decode(), None, [])
+    return _preview_of_mail(message.body, rendered.text, rendered.html)
+
+
+def _preview_of_mail(body: bytes, text: str, html: str | None) -> Preview:
+    from email import message_from_bytes, policy
+
+    read = message_from_bytes(body, policy=policy.default)
+    attached = [
+        (part.get_filename() or "", part.get_content_type(), len(part.get_payload(decode=True)))
+        for part in read.iter_attachments()
+    ]
+    return Preview([(name, str(value)) for name, value in read.items()], text, html, attached)
+
+
+def send_test(store: Store, name: str, to: str) -> Outcome:
+    """Send one campaign to one address, filled with the newest profile's values; the ledger is not touched.
+
+    Raises:
+        NotFound: no such campaign.
+        Invalid: `to` is no address.
+        Unreachable: no connection could be made.
+        Refused: the template asks for what the newest profile does not have.
+    """
+    import secrets
+
+    plan, values = _planned(store, name, None)
+    compose = replace(plan.compose, prefix="[test] ")
+    values[ADDRESS[plan.campaign.medium]] = to
+    try:
+        message = compose.message(("test-" + secrets.token_hex(8), values, to, now().isoformat(), "TOKEN"))
+    except NotPersonalised as problem:
+        raise Refused(f"The newest profile's message cannot be made: {problem.detail}.") from None
+    session = open_channel(plan.kind, plan.settings, plan.place).connect()
+    try:
+        return session.send(message)
+    finally:
+        session.close()
+
+
+def _planned(store: Store, name: str, profile: int | None) -> "tuple[SendConfig, dict[str, Any]]":
+    campaign = campaigns.get(store, name)
+    if campaign.channel == PLATFORM:
+        raise Refused("The platform has the content of this campaign; look at it and try it there.")
+    kinds = {attribute: kind for attribute, (kind, _) in kinds_of(store).items()}
+    values = {value.name: value.value for value in settings.everything(store)}
+    which = "p.id = ?" if profile is not None else "p.email IS NOT NULL ORDER BY p.id DESC LIMIT 1"
+    bound = () if profile is None else (profile,)
+    row = store.one(f"SELECT {select_profile(kinds)} FROM profiles p WHERE {which}", *bound)
+    plan = load_config(store, campaign.id, kinds, values)
+    return plan, dict.fromkeys(kinds) if row is None else {kind: row[kind] for kind in kinds}

@@ -1,0 +1,187 @@
+"""Between reading and merging: what only the store can tell of the rows, and what must be known before the first."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from xpimport.importing.consent import collect_opt_outs
+from xpimport.importing.formats.opening import open_list
+from xpimport.importing.merging.parts import schema
+from xpimport.importing.sources import SourceFile
+from xpimport.importing.staging.stage import Staged, options_of
+from xpimport.importing.tasks import Run
+from xpimport.rules.definition import SUBSCRIPTION
+from xpimport.rules.rows import FILE_STEP
+from xpimport.store.claims import heartbeat
+from xpimport.store.database import Store
+
+PAUSE = 0.004
+"""Seconds between two write transactions, in which somebody who polls for the lock finds it free."""
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What is known before merging: rows that a later row of the same person replaces, bad rows, and people."""
+
+    merged: int
+    rejected: int
+    people: int
+
+
+def reconcile(store: Store, run: Run, staged: Staged) -> Reconciled:
+    """Reject what only the store can tell; of each person the last row that is left stands.
+
+    A run that is taken up again takes the rejections it has recorded, since by now its own rows are in the store.
+    """
+    if run.stage == "merging":
+        again = f"s.row IN (SELECT row FROM main.rejections WHERE task_id = {run.task})"
+        _reject(store, staged, again, run.definition.identify_by, "rejected before")
+    else:
+        for condition, reason in _unfit(run, staged.attributes):
+            _reject(store, staged, condition, run.definition.identify_by, reason)
+
+    def total(table: str) -> int:
+        return sum(
+            store.scalar(f"SELECT count(*) FROM {schema(number)}.{table}") for number in range(len(staged.parts))
+        )
+
+    return Reconciled(total("replaced"), total("rejected"), total("people"))
+
+
+def _unfit(run: Run, attributes: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What the store makes of a row s: condition and reason, in the order in which they count."""
+    by_email = run.definition.identify_by == "email"
+    known = "EXISTS (SELECT 1 FROM main.profiles WHERE {})".format(
+        "email_key = s.key" if by_email else "user_id = s.key"
+    )
+    if by_email:
+        yield "(SELECT count(*) FROM main.profiles WHERE email_key = s.key) > 1", "ambiguous_identifier"
+    elif "email" in attributes:
+        adoptable = "SELECT count(*) FROM main.profiles WHERE user_id IS NULL AND email_key = lower(s.email)"
+        known = f"({known} OR 1 = ({adoptable}))"
+    if run.definition.mode == "create":
+        yield known, "already_exists"
+    elif run.definition.mode == "update":
+        yield f"NOT {known}", "unknown_profile"
+
+
+def _reject(store: Store, staged: Staged, condition: str, column: str, reason: str) -> None:
+    """Move the rows that meet a condition to the rejected; an earlier row of the same person takes the place of one."""
+    schemas = [schema(number) for number in range(len(staged.parts))]
+    for part in schemas:
+        for table in ("replaced", "people"):
+            store.db.execute(
+                f"INSERT INTO {part}.rejected SELECT s.row, ?, s.key, ?, NULL FROM {part}.{table} s WHERE {condition}",
+                (column, reason),
+            )
+        store.db.execute(f"DELETE FROM {part}.replaced WHERE row IN (SELECT row FROM {part}.rejected)")
+    names = ", ".join(["row", *(f'"{name}"' for name in staged.attributes)])
+    chosen = ", ".join(["max(s.row) AS row", *(f's."{name}"' for name in staged.attributes)])
+    spare = " UNION ALL ".join(f"SELECT key, {names} FROM {part}.replaced" for part in schemas)
+    for part in schemas:
+        gone = f"row IN (SELECT row FROM {part}.rejected)"
+        store.db.execute(
+            f"CREATE TEMP TABLE spare AS SELECT p.rank AS place, {chosen}"
+            f" FROM {part}.people p JOIN ({spare}) s ON s.key = p.key WHERE p.{gone} GROUP BY p.rank"
+        )
+        store.db.execute(
+            f"UPDATE {part}.people AS p SET ({names}) = (SELECT {names} FROM temp.spare WHERE place = p.rank)"
+            " WHERE rank IN (SELECT place FROM temp.spare)"
+        )
+        store.db.execute(f"DELETE FROM {part}.people WHERE {gone}")
+        for other in schemas:
+            store.db.execute(f"DELETE FROM {other}.replaced WHERE row IN (SELECT row FROM temp.spare)")
+        store.db.execute("DROP TABLE temp.spare")
+
+
+def restore_cells(store: Store, run: Run, staged: Staged, files: Sequence[SourceFile]) -> None:
+    """Give rows that the store rejected the cells of their record, from a second look at the files."""
+    schemas = [schema(number) for number in range(len(staged.parts))]
+    if not any(store.scalar(f"SELECT EXISTS (SELECT 1 FROM {part}.rejected WHERE cells IS NULL)") for part in schemas):
+        return
+    for number, file in enumerate(files):
+        with open_list(file.path, options_of(run.definition), file.name) as reader:
+            for batch in reader.batches():
+                cells = dict(zip(batch.lines, batch.records, strict=True))
+                _restore(store, schemas, number * FILE_STEP, cells)
+
+
+def _restore(store: Store, schemas: Sequence[str], base: int, cells: dict[int, list[str]]) -> None:
+    if not cells:
+        return
+    for part in schemas:
+        rows = store.all(
+            f"SELECT row FROM {part}.rejected WHERE row BETWEEN ? AND ? AND cells IS NULL",
+            base + min(cells),
+            base + max(cells),
+        )
+        found = [(json.dumps(cells[row["row"] - base], ensure_ascii=False), row["row"]) for row in rows]
+        store.db.executemany(f"UPDATE {part}.rejected SET cells = ? WHERE row = ?", found)
+
+
+def record_rejections(store: Store, run: Run, staged: Staged) -> None:
+    """Copy the rejections into the store, a short transaction at a time; what an earlier attempt left goes first."""
+    forget = (
+        "DELETE FROM rejections WHERE task_id = ? AND row IN (SELECT row FROM rejections WHERE task_id = ? LIMIT 20000)"
+    )
+    while True:
+        with store.writing():
+            gone = store.db.execute(forget, (run.task, run.task)).rowcount
+        if not gone:
+            break
+    for number in range(len(staged.parts)):
+        _copy_rejections(store, run, f"{schema(number)}.rejected")
+
+
+def _copy_rejections(store: Store, run: Run, table: str) -> None:
+    last = -1
+    while True:
+        upto = store.scalar(
+            f"SELECT max(row) FROM (SELECT row FROM {table} WHERE row > ? ORDER BY row LIMIT 20000)", last
+        )
+        if upto is None:
+            return
+        with store.writing():
+            store.db.execute(
+                'INSERT INTO rejections (task_id, row, "column", value, reason, cells)'
+                f' SELECT ?, row, "column", value, reason, cells FROM {table} WHERE row > ? AND row <= ?',
+                (run.task, last, upto),
+            )
+            store.db.execute("UPDATE tasks SET heartbeat = ? WHERE id = ?", (heartbeat(), run.task))
+        last = upto
+        time.sleep(PAUSE)
+
+
+def record_opt_outs(store: Store, run: Run, staged: Staged) -> None:
+    """Before anything is merged, so that what a row finds does not depend on how the rows fall into batches."""
+    for medium, column in SUBSCRIPTION.items():
+        if column not in staged.attributes:
+            continue
+        store.db.execute("CREATE TEMP TABLE outs (address TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID")
+        for number in range(len(staged.parts)):
+            collect_opt_outs(store, run, medium, staged.attributes, f"{schema(number)}.people")
+        _keep_opt_outs(store, run, medium)
+        store.db.execute("DROP TABLE temp.outs")
+
+
+def _keep_opt_outs(store: Store, run: Run, medium: str) -> None:
+    """In the order of the addresses, so that one transaction touches few pages."""
+    last = ""
+    while True:
+        upto = store.scalar(
+            "SELECT max(address) FROM (SELECT address FROM temp.outs WHERE address > ? ORDER BY address LIMIT 20000)",
+            last,
+        )
+        if upto is None:
+            return
+        with store.writing():
+            store.db.execute(
+                "INSERT INTO opt_outs (medium, address, opted_out_at, source) SELECT ?, address, at, ? FROM temp.outs"
+                " WHERE address > ? AND address <= ?"
+                " ON CONFLICT (medium, address) DO UPDATE SET opted_out_at = max(opted_out_at, excluded.opted_out_at)",
+                (medium, f"import {run.import_name}, task {run.task}", last, upto),
+            )
+            store.db.execute("UPDATE tasks SET heartbeat = ? WHERE id = ?", (heartbeat(), run.task))
+        last = upto
+        time.sleep(PAUSE)

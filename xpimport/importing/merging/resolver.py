@@ -1,0 +1,45 @@
+"""Resolves stretches of people in a process of its own: `python -m xpimport.importing.merging.resolver`.
+
+It speaks pickle over its standard input and output, which only the process that started it holds, and ends when its
+input does.
+"""
+
+import pickle
+import signal
+import sys
+from pathlib import Path
+
+from xpimport.importing.merging.parts import attach_immutable
+from xpimport.importing.merging.resolve import adopts, resolve
+from xpimport.store.database import Store
+from xpimport.store.driver import sqlite3
+
+
+def main() -> None:
+    """Resolve until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    given, answers = sys.stdin.buffer, sys.stdout.buffer
+    try:
+        path, run, attributes, parts, files = pickle.load(given)  # noqa: S301 - from the parent's pipe only
+        store = Store(Path(path), sqlite3.connect(Path(path).as_uri(), uri=True, isolation_level=None))
+        store.db.row_factory = sqlite3.Row
+        attach_immutable(store, parts)
+        for number, file in enumerate(files):
+            store.db.execute(f"ATTACH DATABASE ? AS resolved_{number}", (str(file),))
+            store.db.execute(f"PRAGMA resolved_{number}.journal_mode = OFF")
+            store.db.execute(f"PRAGMA resolved_{number}.synchronous = OFF")
+        while True:
+            batch, turn = pickle.load(given)  # noqa: S301
+            done = not adopts(store, run, attributes)
+            if done:
+                store.db.execute("BEGIN")
+                resolve(store, run, attributes, batch, f"resolved_{turn}.resolved")
+                store.db.execute("COMMIT")
+            pickle.dump(done, answers)
+            answers.flush()
+    except EOFError:
+        return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""From a file to sorted parts: read in blocks, every cell validated, sorted by key; the store is not written."""

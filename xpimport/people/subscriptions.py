@@ -1,0 +1,62 @@
+"""Subscriptions and opt-outs as a person or a click changes them, outside an import."""
+
+from xpimport.clock import now, to_text
+from xpimport.errors import Refused
+from xpimport.rules.definition import ADDRESS, SUBSCRIPTION, SUBSCRIPTION_TIME
+from xpimport.rules.values import address_key
+from xpimport.store.database import Store
+
+
+def subscribe(store: Store, profile: int, medium: str) -> bool:
+    """Set a profile's subscription by a person's word, taking the address's opt-out back; True if it changed.
+
+    Raises:
+        Refused: the profile has no address of that medium.
+    """
+    return _set(store, profile, medium, 1)
+
+
+def unsubscribe(store: Store, profile: int, medium: str) -> bool:
+    """Opt a profile out, and its address with it; True if it changed."""
+    return _set(store, profile, medium, 0)
+
+
+def opt_out(store: Store, profile: int, medium: str, address: str) -> bool:
+    """Opt an address out that a message went to, and the profile if it still has it; True if anything changed."""
+    column, time_column, address_column = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium], ADDRESS[medium]
+    at, key = to_text(now()), address_key(medium, address)
+    with store.writing():
+        before = store.db.total_changes
+        store.db.execute(
+            "INSERT OR IGNORE INTO opt_outs (medium, address, opted_out_at, source) VALUES (?, ?, ?, 'unsubscribe link')",
+            (medium, key, at),
+        )
+        store.db.execute(
+            f"UPDATE profiles SET {column} = 0, {time_column} = ? WHERE id = ? AND {column} IS NOT 0"
+            f" AND lower({address_column}) = ?",
+            (at, profile, key),
+        )
+        return store.db.total_changes > before
+
+
+def _set(store: Store, profile: int, medium: str, value: int) -> bool:
+    column, time_column, address_column = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium], ADDRESS[medium]
+    at = to_text(now())
+    with store.writing():
+        row = store.one(f"SELECT {column} AS held, {address_column} AS address FROM profiles WHERE id = ?", profile)
+        address = row["address"].lower() if row["address"] else None
+        if address is None and value:
+            raise Refused(f"This profile has no {address_column}, so it cannot be subscribed to {medium}.")
+        before = store.db.total_changes
+        store.db.execute(
+            f"UPDATE profiles SET {column} = ?, {time_column} = ? WHERE id = ? AND {column} IS NOT ?",
+            (value, at, profile, value),
+        )
+        if address is not None and value:
+            store.db.execute("DELETE FROM opt_outs WHERE medium = ? AND address = ?", (medium, address))
+        elif address is not None:
+            store.db.execute(
+                "INSERT OR IGNORE INTO opt_outs (medium, address, opted_out_at, source) VALUES (?, ?, ?, 'by hand')",
+                (medium, address, at),
+            )
+        return store.db.total_changes > before

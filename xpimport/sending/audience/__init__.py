@@ -1,0 +1,1 @@
+"""Who of an audience is not sent to, and why."""

@@ -1,0 +1,186 @@
+"""Who of an audience is not sent to, decided set-based when sending starts; the first reason wins.
+
+The decision is made in a temporary table, without a lock on the store, then set down in short transactions. Until
+the last of them nothing has been sent, so an interrupted decision is thrown away and made again.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from xpimport.clock import now, to_text
+from xpimport.rules.control_group import in_control_group
+from xpimport.rules.definition import ADDRESS, PLATFORM, SUBSCRIPTION
+from xpimport.rules.segments import Segment, parse_segment
+from xpimport.rules.values import BUILT_IN
+from xpimport.sending.audience import already_sent, caps
+from xpimport.sending.triggers import Trigger
+from xpimport.store.claims import heartbeat
+from xpimport.store.database import Store
+
+REASONS = {
+    "not_live": "the campaign is paused",
+    "forgotten": "the profile is no longer in the store",
+    "no_address": "the profile has no address of this medium",
+    "invalid_address": "the address cannot be written to",
+    "suppressed": "the address is on the suppression list",
+    "bounced": "mail to the address came back",
+    "unsubscribed": "the person or the address has opted out",
+    "subscription_unset": "nobody has said whether the person agreed",
+    "outside_segment": "the campaign's segment leaves the person out",
+    "same_send": "another trigger of the same import and moment, or of the same list, sends to this person",
+    "duplicate_address": "another profile of this send has the same address",
+    "frequency_cap": "the person had as many messages of this category as may be, or one too recently",
+    "control_group": "the person is in the campaign's control group",
+}
+"""In the order in which they are looked at (DESIGN, section 4)."""
+
+BATCH = 20_000
+
+
+def decide_exclusions(store: Store, trigger: Trigger) -> None:
+    """Set down, for everybody in the audience without a final fate, `excluded` with its reason or `pending`."""
+    _clear(store, trigger)
+    campaign = store.one("SELECT * FROM campaigns WHERE id = ?", trigger.campaign_id)
+    store.db.execute("DROP TABLE IF EXISTS temp.decision")
+    store.db.execute(
+        "CREATE TEMP TABLE decision (n INTEGER PRIMARY KEY, profile INTEGER NOT NULL, row INTEGER NOT NULL, address TEXT,"
+        " reason TEXT)"
+    )
+    family = already_sent.family(store, trigger.id)
+    _first_reasons(store, trigger, campaign, family)
+    if campaign["channel"] != PLATFORM:
+        _duplicates(store, trigger, campaign["medium"], family)
+    if campaign["category"]:
+        caps.apply(store, trigger.id, campaign)
+    if campaign["control_group"]:
+        _control_group(store, campaign["id"], campaign["control_group"])
+    _write_fates(store, trigger)
+    store.db.execute("DROP TABLE temp.decision")
+
+
+def _clear(store: Store, trigger: Trigger) -> None:
+    """Take back what is not final: people excluded or not yet sent to are decided anew."""
+    while True:
+        with store.writing():
+            gone = store.db.execute(
+                "DELETE FROM deliveries WHERE trigger_id = ? AND profile_id IN (SELECT profile_id FROM deliveries"
+                " WHERE trigger_id = ? AND state IN ('excluded', 'pending', 'retry') LIMIT ?)",
+                (trigger.id, trigger.id, BATCH),
+            ).rowcount
+        if not gone:
+            return
+
+
+def blocked(medium: str, *, ignore_subscription: bool) -> str:
+    """SQL for why a profile p may not be written to at this moment, or NULL; asked again with every message."""
+    column, sub = ADDRESS[medium], SUBSCRIPTION[medium]
+    key = f"lower(p.{column})" if medium == "email" else f"p.{column}"
+    listed = "EXISTS (SELECT 1 FROM {table} x WHERE x.medium = '{medium}' AND x.address = {key})"
+    of_list = f"FROM suppressions x WHERE x.medium = '{medium}' AND x.address = {key}"
+    cases = (
+        f"WHEN EXISTS (SELECT 1 {of_list}) THEN"
+        f" (SELECT CASE x.reason WHEN 'bounced' THEN 'bounced' ELSE 'suppressed' END {of_list})"
+    )
+    if not ignore_subscription:
+        opted_out = listed.format(table="opt_outs", medium=medium, key=key)
+        cases += f" WHEN p.{sub} = 0 OR {opted_out} THEN 'unsubscribed' WHEN p.{sub} IS NULL THEN 'subscription_unset'"
+    return f"CASE {cases} END"
+
+
+def _first_reasons(store: Store, trigger: Trigger, campaign: Any, family: Sequence[int]) -> None:
+    medium = campaign["medium"]
+    column, segment = ADDRESS[medium], _segment(store, campaign["segment"])
+    cases = f"WHEN NOT :live THEN 'not_live' WHEN p.id IS NULL THEN 'forgotten' {_address(campaign)}"
+    outside = f"CASE WHEN NOT {segment.sql} THEN 'outside_segment' END"
+    consent = "NULL" if campaign["channel"] == PLATFORM else _consent(campaign)
+    store.db.execute(
+        "INSERT INTO temp.decision (profile, row, address, reason)"
+        f" SELECT a.profile_id, a.row, p.{column}, CASE {cases}"
+        f" ELSE coalesce({consent}, {outside}, CASE WHEN EXISTS (SELECT 1 FROM triggers t"
+        " JOIN deliveries d ON d.trigger_id = t.id AND d.profile_id = a.profile_id WHERE t.import_id = :import_id"
+        " AND t.send_at = :send_at AND t.id <> :trigger AND d.state NOT IN ('excluded', 'failed')"
+        " AND t.state IN ('sending', 'sent', 'stopped', 'held')"
+        " AND (t.state IN ('sending', 'sent') OR d.state IN ('accepted', 'uncertain')))"
+        f" OR {already_sent.reached(family)} THEN 'same_send' END) END"
+        " FROM audience a LEFT JOIN profiles p ON p.id = a.profile_id WHERE a.task_id = :task"
+        " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.trigger_id = :trigger AND d.profile_id = a.profile_id)"
+        " ORDER BY a.profile_id",
+        {
+            "live": campaign["live"],
+            "import_id": trigger.import_id,
+            "send_at": to_text(trigger.send_at) if trigger.send_at else None,
+            "trigger": trigger.id,
+            "task": trigger.task,
+            **segment.values,
+        },
+    )
+
+
+def _address(campaign: Any) -> str:
+    """SQL for a profile p that has nothing to be addressed by; the platform knows people by user_id."""
+    if campaign["channel"] == PLATFORM:
+        return "WHEN p.user_id IS NULL THEN 'no_address'"
+    column = ADDRESS[campaign["medium"]]
+    sound = f"p.{column} LIKE '%_@_%._%'" if campaign["medium"] == "email" else f"p.{column} NOT GLOB '*[^0-9]*'"
+    return f"WHEN p.{column} IS NULL THEN 'no_address' WHEN NOT ({sound}) THEN 'invalid_address'"
+
+
+def _consent(campaign: Any) -> str:
+    return blocked(campaign["medium"], ignore_subscription=bool(campaign["ignore_subscription"]))
+
+
+def _segment(store: Store, text: str | None) -> Segment:
+    if not text:
+        return Segment("TRUE", {})
+    kinds = {row["name"]: row["type"] for row in store.all("SELECT name, type FROM attributes")}
+    return parse_segment(text, {**BUILT_IN, **kinds})
+
+
+def _control_group(store: Store, campaign: int, share: float) -> None:
+    store.db.create_function(
+        "in_control_group",
+        1,
+        lambda profile: in_control_group(campaign, profile, share),
+        deterministic=True,
+    )
+    store.db.execute(
+        "UPDATE temp.decision SET reason = 'control_group' WHERE reason IS NULL AND in_control_group(profile)"
+    )
+
+
+def _duplicates(store: Store, trigger: Trigger, medium: str, family: Sequence[int]) -> None:
+    """Of profiles that share an address, the lowest row is kept; an address this send, or this list's, has reached is done."""
+    store.db.execute(
+        "UPDATE temp.decision SET reason = 'duplicate_address' WHERE n IN (SELECT n FROM (SELECT n, row_number() OVER"
+        " (PARTITION BY lower(address) ORDER BY row, n) AS place FROM temp.decision WHERE reason IS NULL) WHERE place > 1)"
+    )
+    store.db.execute(
+        "UPDATE temp.decision SET reason = 'duplicate_address' WHERE reason IS NULL AND lower(address) IN"
+        " (SELECT lower(address) FROM deliveries WHERE trigger_id = ? AND state IN ('accepted', 'uncertain', 'attempting'))",
+        (trigger.id,),
+    )
+    if family:
+        store.db.execute(
+            "UPDATE temp.decision SET reason = 'duplicate_address' WHERE reason IS NULL AND lower(address) IN"
+            f" (SELECT lower(coalesce(d.address, p.{ADDRESS[medium]})) FROM triggers t JOIN deliveries d"
+            " ON d.trigger_id = t.id LEFT JOIN profiles p ON p.id = d.profile_id"
+            f" WHERE t.id IN ({', '.join(map(str, family))}) AND {already_sent.taken('t', 'd')})"
+        )
+
+
+def _write_fates(store: Store, trigger: Trigger) -> None:
+    last = store.scalar("SELECT coalesce(max(n), 0) FROM temp.decision")
+    at = int(now().timestamp())
+    for start in range(0, last, BATCH):
+        with store.writing():
+            store.db.execute(
+                "INSERT INTO deliveries (trigger_id, profile_id, state, reason, address, changed_at) SELECT ?, profile,"
+                " CASE WHEN reason IS NULL THEN 'pending' ELSE 'excluded' END, reason,"
+                " CASE WHEN reason IS NULL THEN NULL ELSE address END, ? FROM temp.decision WHERE n > ? AND n <= ?",
+                (trigger.id, at, start, start + BATCH),
+            )
+            store.db.execute("UPDATE triggers SET heartbeat = ? WHERE id = ?", (heartbeat(), trigger.id))
+        time.sleep(0.002)
+    with store.writing():
+        store.db.execute("UPDATE triggers SET decided_at = ? WHERE id = ?", (to_text(now()), trigger.id))

@@ -1,0 +1,1 @@
+"""One person's message: templates in a sandbox, CSS, plain text, MIME."""

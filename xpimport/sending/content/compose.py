@@ -1,0 +1,187 @@
+"""One person's message of a campaign, ready for its channel; the same in this process and in a sender's."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from xpimport.errors import Invalid
+from xpimport.rules.definition import ADDRESS, PLATFORM
+from xpimport.sending.channels import Outgoing
+from xpimport.sending.content.mime import MessageSkeleton
+from xpimport.sending.content.render import NotPersonalised, Rendered, Templates, compile_templates
+from xpimport.store.database import Store
+
+DEFAULT_SENDER = "xpimport@localhost"
+WEBHOOK = "webhook"
+
+MessageContent = dict[str, Any]
+"""What a campaign's messages are made of, as plain values that go through a pipe."""
+
+Job = tuple[str, dict[str, Any], str, str, str]
+"""One message to make: its key, the person's values as stored, the address, the moment (ISO 8601), the opt-out token."""
+
+LINK = "unsubscribe_url"
+"""What a template calls the address at which its reader can opt out."""
+
+
+@dataclass(frozen=True)
+class Composer:
+    """Makes the messages of one campaign. May be used by several threads."""
+
+    channel: str
+    templates: Templates
+    skeleton: MessageSkeleton
+    kinds: Mapping[str, str]
+    unsubscribe: str
+    """The mailbox for opt-outs."""
+    link: str = ""
+    """What stands before a token in an opt-out link; empty where nothing receives the clicks."""
+    prefix: str = ""
+    """What a test message has before its subject."""
+
+    def rendered(self, values: Mapping[str, Any], token: str = "") -> Rendered:
+        """A person's content, from the values as stored.
+
+        Raises:
+            NotPersonalised: the template asks for what this person does not have.
+        """
+        link = self.link + token if self.link else f"mailto:{self.unsubscribe}?subject=unsubscribe"
+        return self.templates.render({LINK: link, **decoded(values, self.kinds)})
+
+    def message(self, job: Job) -> Outgoing:
+        """One message.
+
+        Raises:
+            NotPersonalised: the template asks for what this person does not have, or the body is no JSON.
+            Invalid: the address cannot be written to.
+        """
+        key, values, to, at, token = job
+        rendered = self.rendered(values, token)
+        if self.prefix:
+            rendered = replace(rendered, subject=self.prefix + rendered.subject)
+        if self.channel == WEBHOOK:
+            return Outgoing(key=key, to=to, sender="", body=_json_body(rendered.text))
+        return self.skeleton.outgoing(
+            rendered,
+            key=key,
+            to=to,
+            message_id=f"{key}@{self.skeleton.sender.rpartition('@')[2]}",
+            date=datetime.fromisoformat(at),
+            extra_headers=self._opting_out(token),
+        )
+
+    def _opting_out(self, token: str) -> dict[str, str]:
+        """How mail programs offer an opt-out: a mailbox, and one click where a link is received (RFC 2369, RFC 8058)."""
+        mailbox = f"<mailto:{self.unsubscribe}?subject=unsubscribe>"
+        if not self.link:
+            return {"List-Unsubscribe": mailbox}
+        return {
+            "List-Unsubscribe": f"<{self.link}{token}>, {mailbox}",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }
+
+
+def _json_body(text: str) -> bytes:
+    try:
+        json.loads(text)
+    except ValueError as problem:
+        raise NotPersonalised(f"text: the body is no JSON ({problem}); write values as {{{{ name|tojson }}}}") from None
+    return text.encode()
+
+
+def content_of(
+    row: Any, kinds: Mapping[str, str], settings: Mapping[str, str], files: Sequence[tuple[str, str, bytes]] = ()
+) -> MessageContent:
+    """What makes the messages of the campaign in `row`, which has these files attached (name, type, content)."""
+    return {
+        "channel": row["channel"],
+        "subject": row["subject"],
+        "text": row["text"],
+        "html": row["html"],
+        "strict": bool(row["strict"]),
+        "sender": row["sender"] or settings.get("from") or DEFAULT_SENDER,
+        "kinds": dict(kinds),
+        "options": json.loads(row["options"]),
+        "files": [tuple(file) for file in files],
+        "link": settings.get("unsubscribe.url") or "",
+    }
+
+
+def composer(content: MessageContent) -> Composer:
+    """Compile a campaign's content.
+
+    Raises:
+        Invalid: a template, a header or an address is broken.
+    """
+    options = content["options"]
+    skeleton = MessageSkeleton(
+        content["sender"],
+        reply_to=options.get("reply_to"),
+        headers=options.get("headers", ()),
+        attachments=content["files"],
+    )
+    return Composer(
+        channel=content["channel"],
+        templates=compile_templates(
+            subject=content["subject"],
+            # The platform has the content itself.
+            text="" if content["channel"] == PLATFORM else content["text"],
+            html=content["html"],
+            names=[*content["kinds"], LINK],
+            strict=content["strict"],
+            preheader=options.get("preheader"),
+        ),
+        skeleton=skeleton,
+        kinds=content["kinds"],
+        link=content.get("link", ""),
+        unsubscribe=options.get("unsubscribe") or skeleton.sender,
+    )
+
+
+def key_of(store_id: str, trigger: int, profile: int) -> str:
+    """The idempotency key of a person's message in a send: the same on every attempt, different in every store."""
+    return hashlib.sha256(f"{store_id}/{trigger}/{profile}".encode()).hexdigest()[:32]
+
+
+def secret_of(store: Store) -> bytes:
+    """What this store signs opt-out tokens with; made when first asked for."""
+    found = store.scalar("SELECT value FROM settings WHERE name = 'store.secret'")
+    if found is None:
+        with store.writing():
+            store.db.execute(
+                "INSERT INTO settings (name, value) VALUES ('store.secret', ?) ON CONFLICT DO NOTHING",
+                (secrets.token_hex(32),),
+            )
+        found = store.scalar("SELECT value FROM settings WHERE name = 'store.secret'")
+    return bytes.fromhex(found)
+
+
+def select_profile(kinds: Mapping[str, str]) -> str:
+    """The columns of a profile p that a template may use."""
+    return ", ".join(f'p."{name}"' for name in kinds)
+
+
+def decoded(values: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, object]:
+    """A profile's attributes as a template sees them: JSON as lists and maps, the rest as stored."""
+    return {
+        name: json.loads(value) if value is not None and kinds[name] == "json" else value
+        for name, value in values.items()
+    }
+
+
+def address_of(values: Mapping[str, Any], medium: str) -> str:
+    """The address that a person's message goes to.
+
+    Raises:
+        Invalid: it cannot be written to.
+    """
+    from xpimport.sending.content.headers import envelope
+
+    address = values[ADDRESS[medium]]
+    if address is None:
+        raise Invalid("there is no address")
+    return envelope("To", address)[0] if medium == "email" else str(address)

@@ -1,0 +1,146 @@
+"""A campaign's content, checked once and then filled in for one person after another."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xpimport.errors import Invalid
+from xpimport.sending.content.css import inlined, with_preheader
+from xpimport.sending.content.plaintext import to_plain_text
+
+if TYPE_CHECKING:
+    from jinja2.environment import Template
+
+MAX_PART = 1 << 20
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+class NotPersonalised(Exception):
+    """One person's message cannot be made; `detail` says why, without the person's values."""
+
+    def __init__(self, detail: str) -> None:
+        """Keep the `detail`."""
+        super().__init__(detail)
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One person's content: a subject of one line, the plain text, and HTML where the campaign has it."""
+
+    subject: str
+    text: str
+    html: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Templates:
+    """The compiled parts of one campaign; may be used by several threads. Made by `compile_templates`."""
+
+    subject: "Template"
+    text: "Template | None"
+    html: "Template | None"
+    preheader: "Template | None"
+    has_user: bool
+    limit: int
+
+    def render(self, profile: Mapping[str, object]) -> Rendered:
+        """Fill in the attributes of one person (None and absent are the same: no value).
+
+        Raises:
+            NotPersonalised: a value is missing and all are asked for, the template does something that
+                this person's values do not bear, or a part is longer than the limit or holds a NUL.
+        """
+        from xpimport.sending.content.sandbox import Person
+
+        values = {
+            name: int(value) if type(value) is float and value.is_integer() else value
+            for name, value in profile.items()
+            if value is not None
+        }
+        variables: dict[str, Any] = {**self.subject.globals, **values}
+        if self.has_user:
+            variables["user"] = Person(values)
+        subject = _CONTROL.sub(" ", self._part("subject", self.subject, variables)).strip()
+        html = self._part("html", self.html, variables) if self.html else None
+        text = self._part("text", self.text, variables) if self.text else to_plain_text(html or "")
+        if html is not None:
+            html = self._finished(html, variables)
+        return Rendered(subject, text, html)
+
+    def _finished(self, html: str, variables: dict[str, Any]) -> str:
+        try:
+            html = inlined(html)
+        except ValueError as error:
+            raise NotPersonalised(f"html: {error}") from None
+        if self.preheader is None:
+            return html
+        return with_preheader(html, self._part("preheader", self.preheader, variables))
+
+    def _part(self, name: str, template: "Template", variables: dict[str, Any]) -> str:
+        from jinja2 import TemplateError
+
+        from xpimport.sending.content.sandbox import pieces
+
+        kept: list[str] = []
+        length = 0
+        try:
+            for piece in pieces(template, variables):
+                length += len(piece)
+                if length > self.limit:
+                    raise NotPersonalised(f"{name}: longer than {self.limit} characters")
+                kept.append(piece)
+        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise NotPersonalised(f"{name}: {error}") from None
+        except (RecursionError, MemoryError):
+            raise NotPersonalised(f"{name}: nested too deeply or too large") from None
+        text = "".join(kept)
+        if "\0" in text:
+            raise NotPersonalised(f"{name}: a value holds a NUL")
+        return text
+
+
+def compile_templates(
+    *,
+    subject: str,
+    text: str | None,
+    html: str | None,
+    names: Collection[str],
+    strict: bool,
+    preheader: str | None = None,
+    limit: int = MAX_PART,
+) -> Templates:
+    """Check the content of a campaign.
+
+    Args:
+        subject: the template of the subject line.
+        text: the template of the plain text; None: it is made from the HTML of each person.
+        html: the template of the HTML; None: the message is plain text only.
+        names: the attributes that profiles have; `{{ name }}` and `{{ user.name }}` are the same.
+        strict: printing a missing value fails the message instead of printing nothing.
+        preheader: the template of the line that mail programs show after the subject; the HTML carries it.
+        limit: characters of one rendered part.
+
+    Raises:
+        Invalid: a preheader without HTML; neither `text` nor `html`; or the part, the line and what is wrong there.
+    """
+    from xpimport.sending.content.lint import compile_part
+
+    if text is None and html is None:
+        raise Invalid("The campaign has no content. Give it --text FILE, --html FILE or both.")
+
+    if preheader and html is None:
+        raise Invalid("--preheader stands in the HTML, and the campaign has none. Give it --html FILE.")
+
+    def part(name: str, source: str) -> "Template":
+        return compile_part(name, source, autoescape=name == "html", names=names, strict=strict)
+
+    return Templates(
+        subject=part("subject", subject),
+        text=None if text is None else part("text", text),
+        html=None if html is None else part("html", html),
+        preheader=part("preheader", preheader) if preheader else None,
+        has_user="user" not in names,
+        limit=limit,
+    )

@@ -1,0 +1,110 @@
+"""Sending to the platform: a chunk of people is one intent and one call, and has one outcome."""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from xpimport.clock import now
+from xpimport.rules.values import BUILT_IN
+from xpimport.sending.channels import Outcome, Outgoing, open_channel
+from xpimport.sending.channels.xtremepush import CHUNK
+from xpimport.sending.content.compose import decoded, select_profile
+from xpimport.sending.delivery import canary, ledger
+from xpimport.sending.delivery.config import Progress, SendConfig
+from xpimport.sending.delivery.ledger import SHUFFLED, Grant
+from xpimport.sending.triggers import Trigger
+from xpimport.store.database import Store
+
+
+class BulkSend:
+    """Hands the people of a send over, chunk by chunk; `verdict` says why it ended (`go`: nobody is left for now)."""
+
+    def __init__(self, store: Store, trigger: Trigger, config: SendConfig, total: int, progress: Progress) -> None:
+        """Prepare to send to `total` people."""
+        self._store, self._trigger, self._config = store, trigger, config
+        self._total, self._progress = total, progress
+        self._below, self._fresh = canary.limits(trigger)
+        self.verdict = "go"
+        self.problem: str | None = None
+
+    def run(self) -> None:
+        """Send until nobody is left, or nothing more may be begun.
+
+        Raises:
+            Unreachable, Invalid: the platform cannot be reached, or a setting is missing.
+        """
+        config = self._config
+        session = open_channel(config.kind, config.settings, config.place).connect()
+        done = 0
+        try:
+            while self.verdict == "go":
+                room = self._room()
+                with self._store.writing():
+                    people = self._begin(room)
+                if not people:
+                    return
+                outcome = session.send(self._chunk(people))
+                grants = [Grant(row["profile_id"], row["attempts"] + 1, ("", {}, "", "", "")) for row in people]
+                self._record(grants, outcome)
+                done += len(people)
+                self._progress(done, self._total)
+        finally:
+            session.close()
+
+    def _room(self) -> int:
+        """How many people the next chunk may have; waits until it is one at least."""
+        limiter = self._config.limiter
+        while not (room := limiter.allowed(CHUNK, time.monotonic())):
+            time.sleep(limiter.wait())
+        return room
+
+    def _begin(self, room: int) -> list[Any]:
+        """Inside a transaction: the intent for the next chunk."""
+        self.verdict = ledger.claim_state(self._store, self._trigger)
+        if self.verdict == "go" and not self._config.is_open():
+            self.verdict = "shut"
+        if self.verdict != "go":
+            return []
+        at = now()
+        people = self._next(room, int(at.timestamp()))
+        ledger.record_intents(self._store, self._trigger, [(row["user_id"], row["profile_id"]) for row in people], at)
+        ledger.record_heartbeat(self._store, self._trigger)
+        self._config.limiter.spend(len(people))
+        return people
+
+    def _next(self, room: int, at: int) -> list[Any]:
+        fresh = "d.state = 'pending'" + (f" AND {SHUFFLED} < {self._below}" if self._below is not None else "")
+        either = (
+            f"({fresh}) OR (d.state = 'retry' AND d.retry_at <= :at)"
+            if self._fresh
+            else ("d.state = 'retry' AND d.retry_at <= :at")
+        )
+        return self._store.db.execute(
+            f"SELECT d.profile_id, d.attempts, {select_profile(self._config.campaign.kinds)} FROM deliveries d"
+            f" JOIN profiles p ON p.id = d.profile_id WHERE d.trigger_id = :trigger AND ({either})"
+            " AND p.user_id IS NOT NULL ORDER BY d.profile_id LIMIT :room",
+            {"trigger": self._trigger.id, "at": at, "room": room},
+        ).fetchall()
+
+    def _chunk(self, people: Sequence[Any]) -> Outgoing:
+        campaign = self._config.campaign
+        named = ",".join(str(row["profile_id"]) for row in people)
+        key = hashlib.sha256(f"{campaign.store_id}/{self._trigger.id}/{named}".encode()).hexdigest()[:32]
+        targets = {row["user_id"]: variables(row, campaign.kinds) for row in people}
+        return Outgoing(key=key, to="", sender="", body=json.dumps(targets, ensure_ascii=False).encode())
+
+    def _record(self, grants: list[Grant], outcome: Outcome) -> None:
+        with self._store.writing():
+            ledger.record(self._store, self._trigger, [(grant, outcome) for grant in grants])
+        if outcome.auth:
+            self.verdict, self.problem = "auth", outcome.detail
+        elif outcome.connection_lost:
+            self.verdict, self.problem = "lost_connection", outcome.detail
+
+
+def variables(row: Any, kinds: Mapping[str, str]) -> dict[str, object]:
+    """What the platform's template may use of a person: attributes of our own; it has addresses and consent itself."""
+    own = {name: row[name] for name in kinds if name not in BUILT_IN and row[name] is not None}
+    return decoded(own, kinds)

@@ -1,0 +1,243 @@
+"""The ledger: one row for each (trigger, profile), with the intent durable before the first byte of a message."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from xpimport.clock import now, to_text
+from xpimport.errors import Invalid
+from xpimport.rules.bounces import is_bounce
+from xpimport.rules.definition import ADDRESS
+from xpimport.rules.throttle import retry_wait
+from xpimport.rules.tokens import make_token
+from xpimport.rules.trigger import backoff
+from xpimport.rules.values import address_key
+from xpimport.sending.audience.exclusion import blocked
+from xpimport.sending.channels import Outcome
+from xpimport.sending.content.compose import Job, address_of, key_of, select_profile
+from xpimport.sending.triggers import Trigger, switched_off
+from xpimport.store.claims import heartbeat
+from xpimport.store.database import Store
+
+LOOKED_AT = 500
+"""People looked at in one transaction, so that a run of exclusions does not hold the lock for long."""
+
+
+@dataclass(frozen=True)
+class IntentContext:
+    """What the ledger needs to know of a campaign."""
+
+    medium: str
+    ignore_subscription: bool
+    kinds: Mapping[str, str]
+    store_id: str
+    secret: bytes
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A message whose intent is in the ledger, to be made and handed over by one line."""
+
+    profile: int
+    attempt: int
+    job: Job
+
+
+def mark_interrupted(store: Store, trigger: Trigger) -> int:
+    """After a claim: what an earlier sender had begun and not recorded may have gone out, and is not sent again."""
+    with store.writing():
+        return store.db.execute(
+            "UPDATE deliveries SET state = 'uncertain', reason = 'interrupted', changed_at = ? WHERE trigger_id = ?"
+            " AND state = 'attempting'",
+            (int(now().timestamp()), trigger.id),
+        ).rowcount
+
+
+def claim_state(store: Store, trigger: Trigger) -> str:
+    """Inside a transaction: `go`, or why nothing more may be started: `lost` (stopped, taken over) or `off`."""
+    mine = store.scalar(
+        "SELECT state = 'sending' AND generation = ? FROM triggers WHERE id = ?", trigger.generation, trigger.id
+    )
+    if not mine:
+        return "lost"
+    return "off" if switched_off(store) else "go"
+
+
+def record_intents(store: Store, trigger: Trigger, people: Sequence[tuple[str, int]], at: datetime) -> None:
+    """Inside a transaction: these (address, profile) are about to be sent to."""
+    store.db.executemany(
+        "UPDATE deliveries SET state = 'attempting', reason = NULL, detail = NULL, address = ?, attempts = attempts + 1,"
+        " changed_at = ?, retry_at = NULL WHERE trigger_id = ? AND profile_id = ?",
+        [(address, int(at.timestamp()), trigger.id, profile) for address, profile in people],
+    )
+
+
+def record(store: Store, trigger: Trigger, outcomes: Sequence[tuple[Grant, Outcome]]) -> None:
+    """Inside a transaction: what became of messages. A late word may settle `uncertain`, never the reverse."""
+    at = now()
+    seconds = int(at.timestamp())
+    store.db.executemany(
+        "UPDATE deliveries SET state = ?, reason = ?, detail = ?, changed_at = ?, retry_at = ? WHERE trigger_id = ?"
+        " AND profile_id = ? AND (state = 'attempting' OR (state = 'uncertain' AND ? IN ('accepted', 'failed')))",
+        [
+            (
+                outcome.state,
+                outcome.reason or None,
+                outcome.detail or None,
+                seconds,
+                _retry_at(at, grant, outcome),
+                trigger.id,
+                grant.profile,
+                outcome.state,
+            )
+            for grant, outcome in outcomes
+        ],
+    )
+
+
+def return_to_pending(store: Store, trigger: Trigger, grants: Sequence[Grant]) -> None:
+    """Inside a transaction: intents of messages that provably were not begun."""
+    store.db.executemany(
+        "UPDATE deliveries SET state = 'pending', attempts = attempts - 1 WHERE trigger_id = ? AND profile_id = ?"
+        " AND state = 'attempting'",
+        [(trigger.id, grant.profile) for grant in grants],
+    )
+
+
+def record_bounces(store: Store, medium: str, outcomes: Sequence[tuple[Grant, Outcome]]) -> None:
+    """Inside a transaction: addresses that the server does not know are not written to again."""
+    gone = [grant.job[2] for grant, outcome in outcomes if outcome.state == "failed" and is_bounce(outcome.detail)]
+    store.db.executemany(
+        "INSERT INTO suppressions (medium, address, reason, suppressed_at) VALUES (?, ?, 'bounced', ?)"
+        " ON CONFLICT DO NOTHING",
+        [(medium, address_key(medium, address), to_text(now())) for address in gone],
+    )
+
+
+def _retry_at(at: datetime, grant: Grant, outcome: Outcome) -> int | None:
+    if outcome.state != "retry":
+        return None
+    return int((at + retry_wait(backoff(grant.attempt), outcome.retry_after)).timestamp())
+
+
+def record_heartbeat(store: Store, trigger: Trigger) -> None:
+    """Inside a transaction: say that the sender of this claim is at work."""
+    store.db.execute(
+        "UPDATE triggers SET heartbeat = ? WHERE id = ? AND generation = ? AND owner IS NOT NULL",
+        (heartbeat(), trigger.id, trigger.generation),
+    )
+
+
+SHUFFLED = "((d.profile_id * 2654435761 + d.trigger_id) & 4294967295)"
+"""SQL for a number from 0 to 2**32 - 1 that is the same for a person in a send, and unlike their neighbours'."""
+
+
+class Granter:
+    """Hands out the next messages of a send, in the order of the profiles, retries that are due first.
+
+    `below` grants a canary only: people whose `SHUFFLED` number is smaller. `fresh` False grants retries only.
+    """
+
+    def __init__(
+        self, store: Store, trigger: Trigger, campaign: IntentContext, *, below: int | None = None, fresh: bool = True
+    ) -> None:
+        self._store, self._trigger, self._campaign = store, trigger, campaign
+        self._fresh = fresh
+        self.restart()
+        self._part = f" AND {SHUFFLED} < {below}" if below is not None else ""
+        columns = select_profile(campaign.kinds)
+        why = blocked(campaign.medium, ignore_subscription=campaign.ignore_subscription)
+        self._select = (
+            f"SELECT d.profile_id, d.attempts, p.id AS found, {why} AS blocked, {columns} FROM deliveries d"
+            " LEFT JOIN profiles p ON p.id = d.profile_id WHERE d.trigger_id = ?"
+        )
+        self._retries = self._soonest() is not None
+
+    def _soonest(self) -> int | None:
+        soonest = self._store.scalar(
+            "SELECT min(retry_at) FROM deliveries WHERE trigger_id = ? AND state = 'retry'", self._trigger.id
+        )
+        return None if soonest is None else int(soonest)
+
+    def restart(self) -> None:
+        """Begin with the first person again: some of those that were looked at are pending as before."""
+        self._after = 0
+        self._pending = self._fresh
+
+    def next(self, wanted: int) -> list[Grant]:
+        """Inside a transaction: intents for up to `wanted` messages, each looked at again for consent."""
+        at = now()
+        grants: list[Grant] = []
+        looked = 0
+        while len(grants) < wanted and looked < LOOKED_AT:
+            rows = self._rows(wanted - len(grants), int(at.timestamp()))
+            if not rows:
+                break
+            looked += len(rows)
+            found = [grant for row in rows if (grant := self._grant(row, at)) is not None]
+            # Before the next look: a retry that is not yet marked would be found a second time.
+            record_intents(self._store, self._trigger, [(grant.job[2], grant.profile) for grant in found], at)
+            grants += found
+        return grants
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every pending person has been looked at."""
+        return not self._pending
+
+    def _rows(self, wanted: int, at: int) -> list[Any]:
+        rows: list[Any] = []
+        if self._retries:
+            rows = self._store.all(
+                self._select + " AND d.state = 'retry' AND d.retry_at <= ? LIMIT ?", self._trigger.id, at, wanted
+            )
+            # Those refused from now on wait a minute at least, and so belong to another tick.
+            self._retries = bool(rows)
+        if not rows and self._pending:
+            rows = self._store.all(
+                f"{self._select} AND d.state = 'pending' AND d.profile_id > ?{self._part} ORDER BY d.profile_id LIMIT ?",
+                self._trigger.id,
+                self._after,
+                wanted,
+            )
+            self._pending = len(rows) == wanted
+            if rows:
+                self._after = rows[-1]["profile_id"]
+        return rows
+
+    def _grant(self, row: Any, at: datetime) -> Grant | None:
+        reason = self._why_not(row)
+        if reason is not None:
+            self._exclude(row, reason, None, at)
+            return None
+        values = {name: row[name] for name in self._campaign.kinds}
+        try:
+            address = address_of(values, self._campaign.medium)
+        except Invalid as problem:
+            self._exclude(row, "invalid_address", problem.message, at)
+            return None
+        key = key_of(self._campaign.store_id, self._trigger.id, row["profile_id"])
+        token = make_token(self._campaign.secret, self._trigger.id, row["profile_id"])
+        return Grant(row["profile_id"], row["attempts"] + 1, (key, values, address, at.isoformat(), token))
+
+    def _why_not(self, row: Any) -> str | None:
+        if row["found"] is None:
+            return "forgotten"
+        if row[ADDRESS[self._campaign.medium]] is None:
+            return "no_address"
+        return None if row["blocked"] is None else str(row["blocked"])
+
+    def _exclude(self, row: Any, reason: str, detail: str | None, at: datetime) -> None:
+        self._store.db.execute(
+            "UPDATE deliveries SET state = 'excluded', reason = ?, detail = ?, address = ?, changed_at = ?, retry_at = NULL"
+            " WHERE trigger_id = ? AND profile_id = ?",
+            (
+                reason,
+                detail,
+                row[ADDRESS[self._campaign.medium]],
+                int(at.timestamp()),
+                self._trigger.id,
+                row["profile_id"],
+            ),
+        )

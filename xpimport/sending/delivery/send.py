@@ -1,0 +1,326 @@
+"""One send, from a claimed trigger to every recipient's fate.
+
+Connections do nothing but make messages and hand them over; this process's main thread alone reads and writes the store.
+Each of its transactions carries the outcomes that have come in and the intents of the next messages.
+"""
+
+import queue
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from xpimport.clock import now
+from xpimport.errors import Invalid, Unreachable, XpimportError
+from xpimport.rules import trigger as rules
+from xpimport.rules.definition import PLATFORM
+from xpimport.sending import triggers
+from xpimport.sending.audience.exclusion import decide_exclusions
+from xpimport.sending.channels import AuthRefused, Outcome, open_channel
+from xpimport.sending.delivery import canary, ledger
+from xpimport.sending.delivery.bulk import BulkSend
+from xpimport.sending.delivery.config import Progress, SendConfig, load_config
+from xpimport.sending.delivery.connections import FEW, Connections, Event, ProcessPool, ThreadPool
+from xpimport.sending.delivery.ledger import Grant, Granter
+from xpimport.sending.triggers import Trigger
+from xpimport.store.database import Store
+
+AGAIN = timedelta(minutes=1)
+"""How long a send waits when no connection can be made."""
+SIGN = 30.0
+"""Seconds after which a send that hears nothing says that it is alive, and looks whether it has been stopped."""
+LINGER = 0.002
+"""Seconds for which a transaction waits for more connections than one to have something to say."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """How far a send came in this process: the trigger as it stands, and why it stopped short, if it did."""
+
+    trigger: Trigger
+    connected: bool
+    problem: str | None = None
+
+
+class _SendLoop:
+    """The main thread's side of one send."""
+
+    def __init__(self, store: Store, trigger: Trigger, config: SendConfig, progress: Progress) -> None:
+        self.store, self.trigger, self.config = store, trigger, config
+        self.progress = progress
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        below, fresh = canary.limits(trigger)
+        self.granter = Granter(store, trigger, config.campaign, below=below, fresh=fresh)
+        self.connections: set[int] = set()
+        self.ready: list[int] = []
+        self.busy: dict[int, Grant] = {}
+        self.outcomes: list[tuple[Grant, Outcome]] = []
+        self.verdict = "go"
+        self.connected = False
+        self.problem: Exception | None = None
+        self.total = self.open_count()
+        self.done = 0
+        self._granted: list[Grant] = []
+        self._unsent: list[Grant] = []
+        self._pool: Connections | None = None
+        self._heard = 0.0
+
+    def open_count(self) -> int:
+        return int(
+            self.store.scalar(
+                "SELECT count(*) FROM deliveries WHERE trigger_id = ? AND (state = 'pending'"
+                " OR (state = 'retry' AND retry_at <= ?))",
+                self.trigger.id,
+                int(now().timestamp()),
+            )
+        )
+
+    def run(self) -> None:
+        """Send until nothing more may be begun.
+
+        Raises:
+            Invalid: a setting of the channel is missing or bad.
+            Unreachable: the platform cannot be looked up.
+        """
+        if self.config.kind == PLATFORM:
+            self._run_bulk()
+        else:
+            self._run_connections()
+
+    def _run_connections(self) -> None:
+        self._pool = self._open()
+        self.connections = set(self._pool.numbers)
+        try:
+            self._loop()
+        finally:
+            self._drain()
+            self._pool.close()
+
+    def _open(self) -> Connections:
+        """Threads for a short send, processes for a long one, or a cluster where there is one for this channel."""
+        config, count, emit = self.config, min(self.config.connections, self.total), self.events.put
+        # Here too, so that a bad setting is said before anything is started.
+        channel = open_channel(config.kind, config.settings, config.place)
+        if config.workers:
+            from xpimport.sending.delivery.cluster import CALL, Cluster
+
+            parts = (config.kind, config.settings, config.place, config.content)
+            return Cluster(config.workers, parts, min(count, -(-self.total // CALL)), emit)
+        if self.total <= FEW:
+            return ThreadPool(channel, config.compose, range(count), emit)
+        return ProcessPool(config.kind, config.settings, config.place, config.content, count, emit)
+
+    def _run_bulk(self) -> None:
+        bulk = BulkSend(self.store, self.trigger, self.config, self.total, self.progress)
+        bulk.run()
+        self.connected = bulk.verdict != "lost_connection"
+        self.verdict = "go" if bulk.verdict == "lost_connection" else bulk.verdict
+        if bulk.problem:
+            self.problem = Unreachable(bulk.problem)
+
+    def _loop(self) -> None:
+        while self.connections:
+            # Nothing is waited for while somebody could still be looked at for a connection that is free.
+            wait, patience = bool(self.busy or self._granted or not self.ready), SIGN
+            if not wait and self.config.limiter.wait():
+                wait, patience = True, min(SIGN, self.config.limiter.wait())
+            self._collect_events(wait=wait, patience=patience)
+            with self.store.writing():
+                self._write()
+            idle = not self.busy and not self._granted
+            if idle and (self.verdict != "go" or self.granter.exhausted):
+                return
+
+    def _write(self) -> None:
+        """One transaction: the outcomes that have come in, then the intents of the next messages."""
+        self._record_outcomes()
+        if time.monotonic() > self._heard + 1:
+            self._heard = time.monotonic()
+            ledger.record_heartbeat(self.store, self.trigger)
+        if self.verdict == "go":
+            self.verdict = ledger.claim_state(self.store, self.trigger)
+        if self.verdict == "go" and not self.config.is_open():
+            self.verdict = "shut"
+        if self.verdict == "go" and self.ready:
+            limiter = self.config.limiter
+            self._granted = self.granter.next(limiter.allowed(len(self.ready), time.monotonic()))
+            limiter.spend(len(self._granted))
+
+    def _record_outcomes(self) -> None:
+        """Inside a transaction: what has become of messages."""
+        ledger.record(self.store, self.trigger, self.outcomes)
+        ledger.record_bounces(self.store, self.config.campaign.medium, self.outcomes)
+        self.done += len(self.outcomes)
+        self.outcomes = []
+        if self._unsent:
+            ledger.return_to_pending(self.store, self.trigger, self._unsent)
+            self._unsent = []
+            self.granter.restart()
+
+    def _collect_events(self, *, wait: bool, patience: float) -> None:
+        """Take in what the connections have to say; the messages of the last transaction go out first."""
+        jobs = []
+        for grant in self._granted:
+            connection = self.ready.pop()
+            self.busy[connection] = grant
+            jobs.append((connection, grant.job))
+        self._granted = []
+        if jobs and self._pool is not None:
+            self._pool.give(jobs)
+        self.progress(self.done, self.total)
+        try:
+            self._handle_event(self.events.get(block=wait, timeout=patience))
+            until = time.monotonic() + LINGER
+            while len(self.ready) < len(self.connections) / 2:
+                self._handle_event(self.events.get(timeout=max(0.0, until - time.monotonic())))
+            while True:
+                self._handle_event(self.events.get_nowait())
+        except queue.Empty:
+            return
+
+    def _handle_event(self, event: Event) -> None:
+        connection, kind, value = event
+        if kind == "ready":
+            self.connected = True
+            self.ready.append(connection)
+            return
+        grant = self.busy.pop(connection, None)
+        if kind == "done" and grant is not None and isinstance(value, Outcome):
+            self.outcomes.append((grant, value))
+            if not value.connection_lost:
+                self.ready.append(connection)
+            if value.auth:
+                self.verdict, self.problem = "auth", Unreachable(value.detail)
+        elif kind == "unsent" and grant is not None:
+            self._unsent.append(grant)
+        elif kind == "down":
+            self.connections.discard(connection)
+            if connection in self.ready:
+                self.ready.remove(connection)
+            self.problem = value if isinstance(value, Exception) else None
+            if grant is not None:
+                self.outcomes.append((grant, Outcome("uncertain", "interrupted", str(value))))
+            if isinstance(value, AuthRefused):
+                self.verdict = "auth"
+
+    def _drain(self) -> None:
+        """However the loop ended, give messages on their way a moment, and record what is known of them."""
+        # Intents that were never given to a connection provably did not go out.
+        self._unsent += self._granted
+        self._granted = []
+        deadline = time.monotonic() + (self._pool.patience if self._pool else 0)
+        while self.busy and self.connections and time.monotonic() < deadline:
+            self._collect_events(wait=True, patience=1.0)
+        if self.outcomes or self._unsent:
+            with self.store.writing():
+                self._record_outcomes()
+
+
+def send(
+    store: Store, trigger: Trigger, kinds: Mapping[str, str], settings: Mapping[str, str], progress: Progress
+) -> Sent:
+    """Send a claimed trigger as far as it goes now; every state of it is in the store, whatever happens."""
+    ledger.mark_interrupted(store, trigger)
+    try:
+        config = load_config(store, trigger.campaign_id, kinds, settings)
+    except Invalid as problem:
+        _move(store, trigger, rules.FAILED, "template_error")
+        return Sent(triggers.get(store, trigger.id), connected=False, problem=problem.message)
+    if not trigger.decided:
+        decide_exclusions(store, trigger)
+    elif now() > trigger.retries_end and _any_pending(store, trigger):
+        _expire_retries(store, trigger)
+        _move(store, trigger, rules.HELD, "resume_too_late")
+        return Sent(triggers.get(store, trigger.id), connected=False)
+    if now() > trigger.retries_end:
+        _expire_retries(store, trigger)
+    held = canary.evaluate(store, trigger)
+    if held:
+        _move(store, trigger, rules.HELD, "canary")
+        return Sent(triggers.get(store, trigger.id), connected=True)
+    work = _SendLoop(store, triggers.get(store, trigger.id), config, progress)
+    if work.total and not config.is_open():
+        work.verdict, work.connected = "shut", True
+    elif work.total:
+        try:
+            work.run()
+        except (Invalid, Unreachable) as problem:
+            work.problem = problem
+        except BaseException:
+            triggers.give_back(store, trigger, now())
+            raise
+    return _finish(store, trigger, work)
+
+
+def _finish(store: Store, trigger: Trigger, work: _SendLoop) -> Sent:
+    problem = work.problem.message if isinstance(work.problem, XpimportError) else None
+    if work.verdict == "off":
+        _move(store, trigger, rules.HELD, "triggers_off")
+    elif work.verdict == "auth":
+        _move(store, trigger, rules.HELD, "auth_failed")
+    elif work.verdict == "shut":
+        _wait_for_window(store, trigger, work.config)
+    elif work.verdict == "go":
+        _finish_or_reschedule(store, trigger, problem or (str(work.problem) if work.problem else None))
+    return Sent(triggers.get(store, trigger.id), work.connected or work.total == 0, problem)
+
+
+def _wait_for_window(store: Store, trigger: Trigger, config: SendConfig) -> None:
+    """What is left when the window shuts goes out when it opens again, if that is before retries end; else it is held."""
+    if config.window is None:
+        return
+    opening = config.window.next_opening(now(), config.zone)
+    if opening > trigger.retries_end:
+        _expire_retries(store, trigger)
+        _move(store, trigger, rules.HELD, "window_closed")
+        return
+    there = opening.astimezone(config.zone)
+    triggers.give_back(
+        store, trigger, opening, f"The send window is shut; it opens at {there:%H:%M} ({config.zone.key})"
+    )
+
+
+def _finish_or_reschedule(store: Store, trigger: Trigger, problem: str | None) -> None:
+    """Sent when every fate is final; else give the send back until something can be done about the rest."""
+    if not _any_pending(store, trigger):
+        soonest = _soonest_retry(store, trigger)
+        if soonest is None:
+            _move(store, trigger, rules.SENT, "done")
+        else:
+            _reschedule(store, trigger, soonest)
+        return
+    follow = canary.rest_follows_at(store, trigger)
+    if follow is None:
+        triggers.give_back(store, trigger, now() + AGAIN, problem)
+        return
+    _reschedule(store, trigger, min(follow, _soonest_retry(store, trigger) or follow))
+
+
+def _reschedule(store: Store, trigger: Trigger, at: datetime) -> None:
+    wake = min(at, trigger.retries_end + timedelta(seconds=1))
+    triggers.give_back(store, trigger, max(wake, now() + timedelta(seconds=1)))
+
+
+def _soonest_retry(store: Store, trigger: Trigger) -> datetime | None:
+    soonest = store.scalar("SELECT min(retry_at) FROM deliveries WHERE trigger_id = ? AND state = 'retry'", trigger.id)
+    return None if soonest is None else datetime.fromtimestamp(soonest, UTC)
+
+
+def _any_pending(store: Store, trigger: Trigger) -> bool:
+    return bool(
+        store.scalar("SELECT EXISTS (SELECT 1 FROM deliveries WHERE trigger_id = ? AND state = 'pending')", trigger.id)
+    )
+
+
+def _expire_retries(store: Store, trigger: Trigger) -> None:
+    with store.writing():
+        store.db.execute(
+            "UPDATE deliveries SET state = 'failed', reason = 'retry_expired', changed_at = ?, retry_at = NULL"
+            " WHERE trigger_id = ? AND state = 'retry'",
+            (int(now().timestamp()), trigger.id),
+        )
+
+
+def _move(store: Store, trigger: Trigger, state: str, reason: str) -> None:
+    with store.writing():
+        triggers.move(store, trigger.id, rules.SENDING, state, reason, generation=trigger.generation)
