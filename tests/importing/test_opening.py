@@ -138,7 +138,7 @@ def test_a_bomb_is_refused_at_its_limit_and_not_unpacked_further(tmp_path, zeros
 
     def unpack() -> None:
         nonlocal given
-        with closing(packing.look_at(path, path.name).open()) as stream:
+        with closing(packing.detect(path, path.name).open()) as stream:
             while data := stream.read(1 << 20):
                 given += len(data)
 
@@ -165,7 +165,7 @@ def test_a_limit_of_size_holds(tmp_path, monkeypatch):
     path = tmp_path / "list.csv.gz"
     path.write_bytes(gzip.compress(os.urandom(2 << 20).hex().encode()))
     with pytest.raises(FileRefused, match="unpacks to more than"):
-        packing.look_at(path, path.name).spool()
+        packing.detect(path, path.name).spool()
 
 
 def test_a_zip_of_too_many_files_is_refused(tmp_path):
