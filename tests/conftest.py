@@ -4,7 +4,6 @@ import io
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from typing import Any, Protocol
 
 import pytest
 from hypothesis import settings
+from servers.ports import unused_port
+from shop import open_shop
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -45,6 +46,13 @@ def which(program: str) -> str | None:
     own = str(REPOSITORY / ".venv-moto" / "bin")
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin", own])
     return shutil.which(program, path=path)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """This machine has one crontab: of workers that share the tests, one gets all those that write it, one by one."""
+    for item in items:
+        if any(marker.args == ("cron",) for marker in item.iter_markers("server")):
+            item.add_marker(pytest.mark.xdist_group("crontab"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -85,11 +93,8 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 
 @pytest.fixture
 def free_port() -> int:
-    """A TCP port of the loopback that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of the loopback that nobody listens on."""
+    return unused_port()
 
 
 @dataclass(frozen=True)
@@ -128,14 +133,13 @@ def _written(stream: io.TextIOWrapper) -> str:
     return buffer.getvalue().decode()
 
 
-@pytest.fixture
-def xp(tmp_path: Path) -> Xp:
-    """The real program in this process; the store is `tmp_path / xpimport.db` unless `db` names another."""
+def in_this_process(store: Path) -> Xp:
+    """The real program in this process; it works on `store` unless `db` names another."""
 
     def run(*arguments: str | Path, now: str | None = None, db: Path | None = None, stdin: str | bytes = b"") -> Result:
         from xpimport.cli import main
 
-        argv = ["--db", str(db or tmp_path / "xpimport.db"), *map(str, arguments)]
+        argv = ["--db", str(db or store), *map(str, arguments)]
         out, err = _stream(), _stream()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "stdin", _stream(_bytes(stdin)))
@@ -147,6 +151,21 @@ def xp(tmp_path: Path) -> Xp:
         return Result(code, _written(out), _written(err))
 
     return run
+
+
+@pytest.fixture
+def xp(tmp_path: Path) -> Xp:
+    """The real program in this process; the store is `tmp_path / xpimport.db` unless `db` names another."""
+    return in_this_process(tmp_path / "xpimport.db")
+
+
+@pytest.fixture
+def shop(request: pytest.FixtureRequest, xp: Xp, tmp_path: Path) -> Xp:
+    """A small shop in `tmp_path`, run by `xp`; the markers `shop` of the test and of its module say what is special."""
+    special: dict[str, Any] = {}
+    for marker in request.node.iter_markers("shop"):
+        special = {**marker.kwargs, **special}
+    return open_shop(xp, tmp_path, **special)
 
 
 @pytest.fixture

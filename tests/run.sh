@@ -1,12 +1,46 @@
 #!/bin/sh
 # Make an environment, install what the tests need, and run all checks. With arguments only pytest runs, with them:
 #   sh tests/run.sh tests/rules -k schedule
+# For daily work only what concerns the files that differ from main; further arguments go to pytest:
+#   sh tests/run.sh --changed -x
 # In CI (CI=true) a test that is skipped because its server is absent is a failure.
 set -eu
 cd -- "$(dirname -- "$0")/.."
 
 say() {
     echo "tests/run.sh: $*" >&2
+}
+
+# Paths of this repository that differ from main, committed or not.
+changed() {
+    base=$(git merge-base HEAD main 2>/dev/null || git merge-base HEAD origin/main 2>/dev/null || echo HEAD)
+    git diff --name-only "$base"
+    git ls-files --others --exclude-standard
+}
+
+# The tests that concern these paths: the test files among them, and the folder of tests that mirrors a folder of the
+# package (tests/cli where there is none). A helper concerns those who name it, and what all tests use all of them.
+concerned() {
+    {
+        echo tests/test_architecture.py
+        echo tests/test_docs.py
+        changed | while read -r path; do
+            folder=${path#*/}
+            folder=${folder%%/*}
+            case $path in
+            tests/test_*.py | tests/*/test_*.py) echo "$path" ;;
+            tests/servers/*.py)
+                grep -rlw --include='test_*.py' --include=conftest.py "$(basename "$path" .py)" tests || true
+                ;;
+            tests/*/*) echo "tests/$folder" ;;
+            tests/*.py | pyproject.toml) echo tests ;;
+            xpimport/*) if [ -d "tests/$folder" ]; then echo "tests/$folder"; else echo tests/cli; fi ;;
+            examples/*) echo tests/cli/test_walkthrough.py ;;
+            esac
+        done
+    } | sed 's|/conftest\.py$||' | sort -u | while read -r path; do
+        [ ! -e "$path" ] || echo "$path"
+    done | awk 'index($0, folder "/") != 1 { print; folder = $0 }'
 }
 
 python=
@@ -64,7 +98,12 @@ if ! "$environment/bin/python" -c 'import pip' 2>/dev/null; then
     say "making an environment in .venv-test"
     "$python" -m venv --clear "$environment"
 fi
-"$environment/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+# pip takes seconds to find that nothing is to be done.
+installed=$environment/installed-from
+if [ "$(cat "$installed" 2>/dev/null)" != "$PWD" ] || [ pyproject.toml -nt "$installed" ]; then
+    "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+    echo "$PWD" >"$installed"
+fi
 PATH=$environment/bin:$PATH
 export PATH
 
@@ -80,10 +119,21 @@ fi
 if [ "${CI:-}" = true ]; then
     export XPIMPORT_REQUIRE_SERVERS=1
 fi
+workers='--numprocesses 2 --dist loadgroup'
+if [ "${1:-}" = --changed ]; then
+    shift
+    chosen=$(concerned)
+    # shellcheck disable=SC2086 # one word a path or an option
+    {
+        say "chosen by what differs from main:" $chosen
+        exec pytest $workers $chosen "$@"
+    }
+fi
 if [ $# -gt 0 ]; then
     exec pytest "$@"
 fi
 ruff check
 ruff format --check
 mypy
-exec pytest
+# shellcheck disable=SC2086 # one word an option
+exec pytest $workers

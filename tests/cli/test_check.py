@@ -5,24 +5,19 @@ import pytest
 LIST = "user_id,email,First name,vip\n1,a@example.com,Ann,1\n2,b@example.com,Bo,0\n3,nobody,Cy,0\n"
 
 
-@pytest.fixture
-def people(xp, tmp_path):
-    (tmp_path / "list.csv").write_text(LIST)
-    assert xp("init").code == 0
-    assert xp("import", "add", "people", "--source", tmp_path / "list.csv").code == 0
-    return "people"
+pytestmark = pytest.mark.shop(people=LIST, campaign=None)
 
 
-def test_check_shows_what_each_column_looks_like(xp, people):
-    [found] = xp("import", "check", people, "--json").json()
+def test_check_shows_what_each_column_looks_like(shop):
+    [found] = shop("import", "check", "list", "--json").json()
     assert found["looks_like"] == {"user_id": "string", "email": "string", "First name": "string", "vip": "boolean"}
     assert (found["read"], found["rejected"]) == (3, {"invalid_email": 1})
-    shown = xp("import", "check", people).out
+    shown = shop("import", "check", "list").out
     assert "column    attribute   looks like   row 1" in shown
 
 
-def test_check_names_the_commands_that_take_the_other_columns(xp, people):
-    [found] = xp("import", "check", people, "--json").json()
+def test_check_names_the_commands_that_take_the_other_columns(shop):
+    [found] = shop("import", "check", "list", "--json").json()
     assert found["untaken"] == [
         {
             "column": "First name",
@@ -32,16 +27,16 @@ def test_check_names_the_commands_that_take_the_other_columns(xp, people):
         },
         {"column": "vip", "looks_like": "boolean", "add": "xpimport attribute add vip boolean", "map": None},
     ]
-    shown = xp("import", "check", people).out
+    shown = shop("import", "check", "list").out
     assert "xpimport attribute add first_name string   --map 'First name=first_name'" in shown
 
 
-def test_the_commands_that_check_names_work(xp, people):
-    [found] = xp("import", "check", people, "--json").json()
+def test_the_commands_that_check_names_work(shop):
+    [found] = shop("import", "check", "list", "--json").json()
     for column in found["untaken"]:
-        assert xp(*column["add"].split()[1:]).code == 0
-    assert xp("import", "edit", people, "--map", "user_id=user_id", "--map", "First name=first_name").code == 0
-    [found] = xp("import", "check", people, "--json").json()
+        assert shop(*column["add"].split()[1:]).code == 0
+    assert shop("import", "edit", "list", "--map", "user_id=user_id", "--map", "First name=first_name").code == 0
+    [found] = shop("import", "check", "list", "--json").json()
     assert found["taken"] == {"user_id": "user_id", "First name": "first_name"}
     assert [(column["column"], column["add"], column["map"]) for column in found["untaken"]] == [
         ("email", None, "--map email=email"),
@@ -49,8 +44,8 @@ def test_the_commands_that_check_names_work(xp, people):
     ]
 
 
-def test_check_writes_nothing(xp, people, tmp_path):
+def test_check_writes_nothing(shop, tmp_path):
     before = (tmp_path / "xpimport.db").read_bytes()
-    assert xp("import", "check", people).code == 0
+    assert shop("import", "check", "list").code == 0
     assert (tmp_path / "xpimport.db").read_bytes() == before
-    assert xp("task", "list", "--json").json() == []
+    assert shop("task", "list", "--json").json() == []

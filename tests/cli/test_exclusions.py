@@ -5,22 +5,12 @@ import re
 import pytest
 from servers.smtp_peer import Script, smtp_peer
 
-
-@pytest.fixture
-def shop(xp, tmp_path):
-    """A store with the attributes points and tier; `send` brings people in and sends `hello` to them."""
-    (tmp_path / "hello.txt").write_text("Hello {{ user_id }}, {{ unsubscribe_url }}", encoding="utf-8")
-    for command in (
-        ("init", "--timezone", "UTC"),
-        ("settings", "set", "triggers", "on"),
-        ("settings", "set", "file.look", "0s"),
-        ("attribute", "add", "points", "integer"),
-        ("attribute", "add", "tier", "string"),
-        ("campaign", "add", "hello", "--subject", "Hi", "--text", tmp_path / "hello.txt"),
-        ("import", "add", "list", "--source", tmp_path / "list.csv", "--campaign", "hello", "--same-content", "send"),
-    ):
-        assert xp(*command).code == 0
-    return xp
+pytestmark = pytest.mark.shop(
+    attributes={"points": "integer", "tier": "string"},
+    text="Hello {{ user_id }}, {{ unsubscribe_url }}",
+    people=None,
+    imports=("--same-content", "send"),
+)
 
 
 @pytest.fixture

@@ -5,20 +5,7 @@ from contextlib import closing
 
 import pytest
 
-
-@pytest.fixture
-def shop(xp, tmp_path):
-    """A store with a campaign, and `run(list)` that imports a text as a list."""
-    (tmp_path / "hello.txt").write_text("Hello {{ user_id }}", encoding="utf-8")
-    for command in (
-        ("init", "--timezone", "UTC"),
-        ("attribute", "add", "city", "string"),
-        ("settings", "set", "triggers", "on"),
-        ("settings", "set", "file.look", "0s"),
-        ("campaign", "add", "hello", "--subject", "Hi", "--text", tmp_path / "hello.txt"),
-    ):
-        assert xp(*command).code == 0
-    return xp
+pytestmark = pytest.mark.shop(attributes={"city": "string"}, people=None, imports=None)
 
 
 def run(xp, tmp_path, text, *options, campaign=True, name="list"):

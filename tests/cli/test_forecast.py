@@ -9,20 +9,9 @@ DAY = "2026-11-24T"
 TEXT = "user_id,email,email_subscription\n" + "u1,a@example.com,1\n" * 50
 
 
-@pytest.fixture
-def shop(xp, tmp_path):
-    """A store with a campaign and an import `list` at 08:00 with a send at 09:00."""
-    (tmp_path / "hello.txt").write_text("Hello {{ user_id }}", encoding="utf-8")
-    (tmp_path / "list.csv").write_text(TEXT, encoding="utf-8")
-    for command in (
-        ("init", "--timezone", "UTC"),
-        ("settings", "set", "triggers", "on"),
-        ("settings", "set", "file.look", "0s"),
-        ("campaign", "add", "hello", "--subject", "Hi", "--text", tmp_path / "hello.txt"),
-    ):
-        assert xp(*command, now=DAY + "00:00:00Z").code == 0
-    add(xp, tmp_path, "list")
-    return xp
+pytestmark = pytest.mark.shop(
+    people=TEXT, imports=("--schedule", "daily 08:00", "--send-at", "09:00"), now=DAY + "00:00:00Z"
+)
 
 
 def add(xp, tmp_path, name, *options, schedule="daily 08:00"):

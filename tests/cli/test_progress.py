@@ -22,18 +22,10 @@ REPOSITORY = Path(__file__).parents[2]
 PEOPLE = 60_000
 
 
-@pytest.fixture
-def shop(xp, tmp_path):
-    """A store with an import of a list that takes a moment."""
-    lines = [f"u{number},p{number}@example.com,Ann" for number in range(PEOPLE)]
-    (tmp_path / "list.csv").write_text("\n".join(["user_id,email,name", *lines]) + "\n", encoding="utf-8")
-    for command in (
-        ("init", "--timezone", "UTC"),
-        ("settings", "set", "file.look", "0s"),
-        ("import", "add", "list", "--source", tmp_path / "list.csv"),
-    ):
-        assert xp(*command).code == 0
-    return xp
+# A list that takes a moment.
+TEXT = "\n".join(["user_id,email,name", *(f"u{number},p{number}@example.com,Ann" for number in range(PEOPLE))]) + "\n"
+
+pytestmark = pytest.mark.shop(people=TEXT, campaign=None)
 
 
 def test_the_task_tells_how_far_it_is_while_it_runs(shop, tmp_path, monkeypatch):

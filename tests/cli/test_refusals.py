@@ -27,20 +27,7 @@ CALLS = [[name, verb] for name, verbs in GROUPS.items() for verb in verbs] + [
 HEADER = "user_id,email,email_subscription\n"
 
 
-@pytest.fixture
-def shop(xp, tmp_path):
-    """A store with a campaign and an import of list.csv."""
-    (tmp_path / "hello.txt").write_text("Hello {{ user_id }}", encoding="utf-8")
-    (tmp_path / "list.csv").write_text(HEADER + "u1,p1@example.com,1\n", encoding="utf-8")
-    for command in (
-        ("init", "--timezone", "UTC"),
-        ("settings", "set", "triggers", "on"),
-        ("settings", "set", "file.look", "0s"),
-        ("campaign", "add", "hello", "--subject", "Hi", "--text", tmp_path / "hello.txt"),
-        ("import", "add", "list", "--source", tmp_path / "list.csv", "--campaign", "hello"),
-    ):
-        assert xp(*command).code == 0
-    return xp
+pytestmark = pytest.mark.shop(people=HEADER + "u1,p1@example.com,1\n")
 
 
 @pytest.mark.parametrize("call", CALLS, ids=" ".join)

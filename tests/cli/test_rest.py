@@ -11,21 +11,7 @@ HEAD = "user_id,email,email_subscription,city\n"
 LIST = HEAD + "u1,a@example.com,1,Cork\nu2,nonsense,1,'=x\n,c@example.com,1,-5\nu4,d@example.com,1,+353 1\n"
 
 
-@pytest.fixture
-def shop(xp, tmp_path):
-    """A store with a campaign and an import `list` of list.csv, which has not run yet."""
-    (tmp_path / "hello.txt").write_text("Hello {{ user_id }}", encoding="utf-8")
-    (tmp_path / "list.csv").write_text(LIST, encoding="utf-8")
-    for command in (
-        ("init", "--timezone", "UTC"),
-        ("attribute", "add", "city", "string"),
-        ("settings", "set", "triggers", "on"),
-        ("settings", "set", "file.look", "0s"),
-        ("campaign", "add", "hello", "--subject", "Hi", "--text", tmp_path / "hello.txt"),
-        ("import", "add", "list", "--source", tmp_path / "list.csv", "--campaign", "hello"),
-    ):
-        assert xp(*command).code == 0
-    return xp
+pytestmark = pytest.mark.shop(attributes={"city": "string"}, people=LIST)
 
 
 def run(xp, *options):

@@ -4,21 +4,8 @@ import time
 
 import pytest
 
-
-@pytest.fixture
-def shop(xp, tmp_path):
-    """A store with a campaign, and an import `list` that holds its trigger from 75 % of known people on."""
-    (tmp_path / "hello.txt").write_text("Hello {{ user_id }}", encoding="utf-8")
-    source = tmp_path / "list.csv"
-    for command in (
-        ("init", "--timezone", "UTC"),
-        ("settings", "set", "triggers", "on"),
-        ("settings", "set", "file.look", "0s"),
-        ("campaign", "add", "hello", "--subject", "Hi", "--text", tmp_path / "hello.txt"),
-        ("import", "add", "list", "--source", source, "--campaign", "hello", "--same-people", "75%"),
-    ):
-        assert xp(*command).code == 0
-    return xp
+# The trigger is held from 75 % of known people on.
+pytestmark = pytest.mark.shop(people=None, imports=("--same-people", "75%"))
 
 
 def run(xp, tmp_path, numbers, *options):

@@ -1,33 +1,18 @@
 """When things happen: the rules of time, from the outside, at times that the test sets."""
 
-import os
 from pathlib import Path
 
 import pytest
+from shop import people_list
 
 DAY = "2026-11-24T"
 
 
-@pytest.fixture
-def shop(xp, tmp_path):
-    """A store with a campaign, sending on, and a list of three people."""
-    (tmp_path / "hello.txt").write_text("Hello {{ user_id }}", encoding="utf-8")
-    write(tmp_path / "list.csv", 3)
-    at = DAY + "00:00:00Z"
-    for command in (
-        ("init", "--timezone", "UTC"),
-        ("settings", "set", "triggers", "on"),
-        ("settings", "set", "file.look", "0s"),
-        ("campaign", "add", "hello", "--subject", "Hi", "--text", tmp_path / "hello.txt"),
-    ):
-        assert xp(*command, now=at).code == 0
-    return xp
+pytestmark = pytest.mark.shop(imports=None, now=DAY + "00:00:00Z")
 
 
 def write(path: Path, people: int, first: int = 0) -> None:
-    lines = [f"u{n},p{n}@example.com,1" for n in range(first, first + people)]
-    path.write_text("\n".join(["user_id,email,email_subscription", *lines]) + "\n", encoding="utf-8")
-    os.utime(path, (1_700_000_000, 1_700_000_000))
+    path.write_text(people_list(people, first), encoding="utf-8")
 
 
 def add(xp, tmp_path, *options, now=DAY + "00:00:00Z", name="list"):

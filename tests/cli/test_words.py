@@ -2,22 +2,9 @@
 
 import pytest
 
-
-@pytest.fixture
-def shop(xp, tmp_path):
-    """A store with a campaign and an import `list` that sends at once."""
-    (tmp_path / "hello.txt").write_text("Hello {{ user_id }}", encoding="utf-8")
-    text = "user_id,email,email_subscription\nu1,a@example.com,1\nu1,b@example.com,1\nu2,nonsense,1\n"
-    (tmp_path / "list.csv").write_text(text, encoding="utf-8")
-    for command in (
-        ("init", "--timezone", "UTC"),
-        ("settings", "set", "triggers", "on"),
-        ("settings", "set", "file.look", "0s"),
-        ("campaign", "add", "hello", "--subject", "Hi", "--text", tmp_path / "hello.txt"),
-        ("import", "add", "list", "--source", tmp_path / "list.csv", "--campaign", "hello"),
-    ):
-        assert xp(*command).code == 0
-    return xp
+pytestmark = pytest.mark.shop(
+    people="user_id,email,email_subscription\nu1,a@example.com,1\nu1,b@example.com,1\nu2,nonsense,1\n"
+)
 
 
 def test_numbers_stand_to_the_right_also_where_a_row_has_none(shop):

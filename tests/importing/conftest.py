@@ -1,50 +1,27 @@
-"""A store to import into, and places to import from."""
+"""Places to import from."""
 
-import socket
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Xp
 from servers.moto import KEYS, moto
 from servers.places import Bucket, Folder, Place, over_sftp
+from servers.ports import unused_port
 from servers.sshd import Sshd, key, sshd
-
-
-def port_of_loopback() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@pytest.fixture
-def lists(xp: Xp, tmp_path: Path) -> Xp:
-    """A store that sends, with one campaign, `hello`; two looks at a file follow each other at once."""
-    (tmp_path / "hello.txt").write_text("Hello {{ user_id }}", encoding="utf-8")
-    for command in (
-        ("init", "--timezone", "UTC"),
-        ("settings", "set", "triggers", "on"),
-        ("settings", "set", "file.look", "0s"),
-        ("campaign", "add", "hello", "--subject", "Hi", "--text", tmp_path / "hello.txt"),
-    ):
-        done = xp(*command)
-        assert done.code == 0, done.err
-    return xp
 
 
 @pytest.fixture(scope="session")
 def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     folder = tmp_path_factory.mktemp("sshd")
-    with sshd(folder, port_of_loopback(), key(folder / "host"), key(folder / "user")) as server:
+    with sshd(folder, unused_port(), key(folder / "host"), key(folder / "user")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with moto(port_of_loopback(), tmp_path_factory.mktemp("moto") / "log") as endpoint:
+    with moto(unused_port(), tmp_path_factory.mktemp("moto") / "log") as endpoint:
         yield endpoint
 
 

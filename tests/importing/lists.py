@@ -1,5 +1,6 @@
 """Lists made for tests of reading, and what reading them gives."""
 
+import gzip
 import io
 import zipfile
 from pathlib import Path
@@ -33,6 +34,11 @@ def refusal(path: Path, name: str | None = None, **options) -> FileRefused:
     with pytest.raises(FileRefused) as refused:
         read(path, name, **options)
     return refused.value
+
+
+def gzipped(content: bytes) -> bytes:
+    """Packed, to the same bytes at any time: contents name their tests, and two test workers must agree on names."""
+    return gzip.compress(content, mtime=0)
 
 
 def zipped(**files: bytes) -> bytes:

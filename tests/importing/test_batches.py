@@ -158,13 +158,10 @@ def test_the_store_is_the_same_however_rows_fall_into_batches(xp, tmp_path, list
         assert (rejected, counts) == found["at once"][2:], name
 
 
-def test_a_decision_made_ahead_is_made_again_when_somebody_else_has_written(xp, tmp_path, monkeypatch):
+@pytest.mark.shop(attributes={"first_name": "string"}, campaign=None)
+def test_a_decision_made_ahead_is_made_again_when_somebody_else_has_written(shop, tmp_path, monkeypatch):
     rows = [(f"u{number}", f"p{number}@example.com", "1", "", "Ann") for number in range(8)]
     write(tmp_path / "list.csv", rows)
-    assert xp("init").code == 0
-    assert xp("attribute", "add", "first_name", "string").code == 0
-    assert xp("settings", "set", "file.look", "0s").code == 0
-    assert xp("import", "add", "list", "--source", tmp_path / "list.csv").code == 0
     for name, value in {"FIRST_BATCH": 2, "LARGEST_BATCH": 2, "STRETCH": 4, "MANY": 0}.items():
         monkeypatch.setattr(merge, name, value)
     covers = merge.Prefetch.covers
@@ -180,7 +177,7 @@ def test_a_decision_made_ahead_is_made_again_when_somebody_else_has_written(xp, 
         return decided
 
     monkeypatch.setattr(merge.Prefetch, "covers", opting_out)
-    task = xp("run-now", "list", "--json").json()
+    task = shop("run-now", "list", "--json").json()
     assert task["rows"]["created"] == 8
     assert task["rows"]["kept_unsubscribed"] == 1
     with closing(sqlite3.connect(tmp_path / "xpimport.db")) as look:

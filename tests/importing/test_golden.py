@@ -44,8 +44,16 @@ MADE = {
 }
 
 
+pytestmark = pytest.mark.shop(
+    attributes={"first_name": "string", "branch": "string", "score": "integer", "joined": "datetime"},
+    people=None,
+    campaign=None,
+    imports=None,
+)
+
+
 @pytest.fixture
-def imported(xp, tmp_path):
+def imported(shop, tmp_path):
     """Imports a hazard with the options of its outcome; gives exit code and task."""
 
     def run(name: str, options: list[str]):
@@ -55,18 +63,9 @@ def imported(xp, tmp_path):
             (lists / name).write_bytes(MADE[name]())
         else:
             shutil.copy(GOLDEN / name, lists / name)
-        assert xp("init").code == 0
-        assert xp("settings", "set", "file.look", "0s").code == 0
-        for attribute, kind in {
-            "first_name": "string",
-            "branch": "string",
-            "score": "integer",
-            "joined": "datetime",
-        }.items():
-            assert xp("attribute", "add", attribute, kind).code == 0
-        added = xp("import", "add", "people", "--source", lists / name, *options)
+        added = shop("import", "add", "people", "--source", lists / name, *options)
         assert added.code == 0, added.err
-        ran = xp("run-now", "people", "--json")
+        ran = shop("run-now", "people", "--json")
         assert [left.name for left in tmp_path.rglob("*evil*")] == []
         return ran.code, ran.json()
 
@@ -74,12 +73,12 @@ def imported(xp, tmp_path):
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_hazard_ends_as_it_is_written_down(xp, imported, name):
+def test_a_hazard_ends_as_it_is_written_down(shop, imported, name):
     expected = EXPECTED[name]
     code, task = imported(name, expected.get("options", []))
     rows = task["rows"]
     assert rows["read"] == sum(rows[fate] for fate in SENT)
-    people = {one["user_id"] or one["email"]: one for one in xp("profile", "list", "--json").json()}
+    people = {one["user_id"] or one["email"]: one for one in shop("profile", "list", "--json").json()}
     assert len(people) == rows["created"]
     if "error" in expected:
         assert (code, task["status"], task["error"]["code"]) == (1, "failed", expected["error"]), task["error"]
@@ -88,7 +87,7 @@ def test_a_hazard_ends_as_it_is_written_down(xp, imported, name):
         return
     assert (code, task["status"], task["error"]) == (0, "completed", None)
     assert {count: rows[count] for count in expected["rows"]} == expected["rows"]
-    rejected = xp("report", "--rejected", "--json").json()
+    rejected = shop("report", "--rejected", "--json").json()
     places = [[row["xpimport_line"], row["xpimport_column"], row["xpimport_reason"]] for row in rejected]
     assert places == expected["rejections"]
     assert sum(reason["count"] for reason in task["rejections"]) == len(places)

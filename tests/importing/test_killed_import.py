@@ -12,23 +12,18 @@ import pytest
 KILLED = Path(__file__).parents[1] / "servers" / "killed.py"
 
 
-def rows(path: Path) -> Path:
-    lines = ["user_id,email,email_subscription,first_name"]
-    lines += [f"u{number:02},p{number}@example.com,{number % 5 and 1},Person {number}" for number in range(12)]
-    lines += ["u03,p3@example.com,1,Later", "bad,no-address,1,Bad", ",nobody@example.com,1,Nobody"]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
+LIST = "\n".join(
+    [
+        "user_id,email,email_subscription,first_name",
+        *(f"u{number:02},p{number}@example.com,{number % 5 and 1},Person {number}" for number in range(12)),
+        "u03,p3@example.com,1,Later",
+        "bad,no-address,1,Bad",
+        ",nobody@example.com,1,Nobody",
+        "",
+    ]
+)
 
-
-def prepare(xp, path: Path) -> None:
-    rows(path)
-    assert xp("init").code == 0
-    assert xp("attribute", "add", "first_name", "string").code == 0
-    (path.parent / "hello.txt").write_text("Hello {{ first_name }}", encoding="utf-8")
-    assert xp("campaign", "add", "hello", "--subject", "Hi", "--text", path.parent / "hello.txt").code == 0
-    assert xp("settings", "set", "triggers", "on").code == 0
-    assert xp("settings", "set", "file.look", "0s").code == 0
-    assert xp("import", "add", "list", "--source", path, "--campaign", "hello").code == 0
+pytestmark = pytest.mark.shop(attributes={"first_name": "string"}, people=LIST, text="Hello {{ first_name }}")
 
 
 def killed(tmp_path: Path, step: str, nth: int, *arguments: str) -> int:
@@ -38,10 +33,9 @@ def killed(tmp_path: Path, step: str, nth: int, *arguments: str) -> int:
 
 @pytest.mark.parametrize(("step", "hands"), [("begin", "alone"), ("commit", "alone"), ("commit", "workers")])
 def test_an_import_killed_at_any_write_is_taken_up_with_the_counts_of_an_unkilled_run(
-    xp, tmp_path, monkeypatch, step, hands
+    shop, tmp_path, monkeypatch, step, hands
 ):
     monkeypatch.setenv("XPIMPORT_KILLED", hands)
-    prepare(xp, tmp_path / "list.csv")
     expected = {"read": 15, "created": 12, "updated": 0, "unchanged": 0, "merged": 1, "rejected": 2, "not_imported": 0}
     db = tmp_path / "xpimport.db"
     clean = db.read_bytes()
@@ -58,9 +52,9 @@ def test_an_import_killed_at_any_write_is_taken_up_with_the_counts_of_an_unkille
             if tasks and tasks[0][1] != "completed":
                 assert visible == 0
         for _ in range(3):
-            assert xp("tick").code == 0
+            assert shop("tick").code == 0
         if tasks:
-            details = xp("task", "show", 1, "--json").json()
+            details = shop("task", "show", 1, "--json").json()
             assert details["status"] == "completed"
             assert {name: details["rows"][name] for name in expected} == expected
             assert details["delivery"]["audience"] == 12
@@ -73,24 +67,22 @@ def test_an_import_killed_at_any_write_is_taken_up_with_the_counts_of_an_unkille
     pytest.fail("the run never completed untouched")
 
 
-def test_a_source_that_changed_after_a_kill_fails_the_task(xp, tmp_path):
-    prepare(xp, tmp_path / "list.csv")
+def test_a_source_that_changed_after_a_kill_fails_the_task(shop, tmp_path):
     assert killed(tmp_path, "commit", 8, "run-now", "list") == -9
-    assert xp("task", "show", 1, "--json").json()["status"] == "interrupted"
+    assert shop("task", "show", 1, "--json").json()["status"] == "interrupted"
     with (tmp_path / "list.csv").open("a", encoding="utf-8") as more:
         more.write("new,new@example.com,1,New\n")
-    assert xp("tick").code == 0
-    details = xp("task", "show", 1, "--json").json()
+    assert shop("tick").code == 0
+    details = shop("task", "show", 1, "--json").json()
     assert (details["status"], details["error"]["code"]) == ("failed", "source_changed")
     assert details["trigger"]["state"] == "ignored"
     assert "profiles had been changed" in details["error"]["message"]
 
 
-def test_an_import_that_is_killed_three_times_is_not_tried_again(xp, tmp_path):
-    prepare(xp, tmp_path / "list.csv")
+def test_an_import_that_is_killed_three_times_is_not_tried_again(shop, tmp_path):
     assert killed(tmp_path, "commit", 3, "run-now", "list") == -9
     assert killed(tmp_path, "commit", 4, "tick") == -9
     assert killed(tmp_path, "commit", 4, "tick") == -9
-    assert xp("tick").code == 0
-    details = json.loads(xp("task", "show", 1, "--json").out)
+    assert shop("tick").code == 0
+    details = json.loads(shop("task", "show", 1, "--json").out)
     assert (details["status"], details["error"]["code"]) == ("failed", "interrupted")

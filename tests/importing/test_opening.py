@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 import zstandard
-from importing.lists import CSV, ROWS, parquet, read, refusal, saved, sheet, zipped, zipped_as
+from importing.lists import CSV, ROWS, gzipped, parquet, read, refusal, saved, sheet, zipped, zipped_as
 
 from xpimport.errors import FileRefused
 from xpimport.importing.formats import FormatOptions, packing, unpacking
@@ -34,18 +34,18 @@ JSONL = b'{"user_id": "1", "email": "a@example.com"}\n{"user_id": 2, "email": "b
         ("-", WORKBOOK),
         ("list.parquet", PARQUET),
         ("-", PARQUET),
-        ("list.CSV.GZ", gzip.compress(CSV)),
-        ("list.csv", gzip.compress(CSV)),
-        ("-", gzip.compress(CSV)),
-        ("list.csv.gz", gzip.compress(CSV[:20]) + gzip.compress(CSV[20:]) + b"\0" * 512),
+        ("list.CSV.GZ", gzipped(CSV)),
+        ("list.csv", gzipped(CSV)),
+        ("-", gzipped(CSV)),
+        ("list.csv.gz", gzipped(CSV[:20]) + gzipped(CSV[20:]) + b"\0" * 512),
         ("list.csv.zst", zstandard.compress(CSV)),
         ("list.csv.zst", zstandard.compress(CSV[:20]) + zstandard.compress(CSV[20:])),
         ("list.zip", zipped_as("people/list.csv", CSV)),
         ("list.zip", zipped_as("list.jsonl", JSONL)),
         ("list.zip", zipped_as("list.xlsx", WORKBOOK)),
         ("list.tsv.zip", zipped_as("list", CSV.replace(b",", b"\t"))),
-        ("list.jsonl.gz", gzip.compress(JSONL)),
-        ("list.xlsx.gz", gzip.compress(WORKBOOK)),
+        ("list.jsonl.gz", gzipped(JSONL)),
+        ("list.xlsx.gz", gzipped(WORKBOOK)),
         ("list.parquet.zst", zstandard.compress(PARQUET)),
     ],
 )
@@ -67,7 +67,7 @@ def test_the_format_asked_for_wins_over_the_name(tmp_path):
     ("name", "content", "code", "said"),
     [
         ("list.csv", WORKBOOK, "wrong_format", "list.csv is a workbook, not a csv list"),
-        ("list.csv.gz", gzip.compress(WORKBOOK), "wrong_format", "--format xlsx"),
+        ("list.csv.gz", gzipped(WORKBOOK), "wrong_format", "--format xlsx"),
         ("list.jsonl", PARQUET, "wrong_format", "list.jsonl is parquet, not a jsonl list"),
         ("list.xlsx", CSV, "wrong_format", "list.xlsx is called a workbook and is none"),
         ("list.parquet", b"", "empty_file", "list.parquet is empty"),
@@ -76,11 +76,11 @@ def test_the_format_asked_for_wins_over_the_name(tmp_path):
         ("list.csv", b"<!DOCTYPE html><html>", "wrong_format", "a web page"),
         ("list.csv", b"%PDF-1.7\n", "wrong_format", "a PDF document"),
         ("list.csv", b"\xfd7zXZ\0\0", "wrong_format", "packed with xz"),
-        ("list.csv.gz", gzip.compress(CSV)[:-9], "damaged_archive", "Fetch it again"),
-        ("list.csv.gz", gzip.compress(CSV) + b"junk", "damaged_archive", "Fetch it again"),
-        ("list.csv.gz", gzip.compress(gzip.compress(CSV)), "nested_archive", "another packed file (gzip)"),
-        ("list.csv.gz", gzip.compress(zipped_as("a.csv", CSV)), "nested_archive", "another packed file (zip)"),
-        ("list.zip", zipped_as("list.csv.gz", gzip.compress(CSV)), "nested_archive", "list.zip (list.csv.gz)"),
+        ("list.csv.gz", gzipped(CSV)[:-9], "damaged_archive", "Fetch it again"),
+        ("list.csv.gz", gzipped(CSV) + b"junk", "damaged_archive", "Fetch it again"),
+        ("list.csv.gz", gzipped(gzipped(CSV)), "nested_archive", "another packed file (gzip)"),
+        ("list.csv.gz", gzipped(zipped_as("a.csv", CSV)), "nested_archive", "another packed file (zip)"),
+        ("list.zip", zipped_as("list.csv.gz", gzipped(CSV)), "nested_archive", "list.zip (list.csv.gz)"),
         ("list.zip", zipped(a__csv=CSV, b__csv=CSV), "not_one_list", "2 files (a.csv, b.csv)"),
         ("list.zip", zipped(), "not_one_list", "no file"),
         ("list.zip", zipped_as("list.csv", CSV)[:-30], "damaged_archive", "Fetch it again"),
@@ -138,7 +138,7 @@ def test_a_bomb_is_refused_at_its_limit_and_not_unpacked_further(tmp_path, zeros
 
     def unpack() -> None:
         nonlocal given
-        with closing(packing.look_at(path, path.name).open()) as stream:
+        with closing(packing.detect(path, path.name).open()) as stream:
             while data := stream.read(1 << 20):
                 given += len(data)
 
@@ -165,7 +165,7 @@ def test_a_limit_of_size_holds(tmp_path, monkeypatch):
     path = tmp_path / "list.csv.gz"
     path.write_bytes(gzip.compress(os.urandom(2 << 20).hex().encode()))
     with pytest.raises(FileRefused, match="unpacks to more than"):
-        packing.look_at(path, path.name).spool()
+        packing.detect(path, path.name).spool()
 
 
 def test_a_zip_of_too_many_files_is_refused(tmp_path):

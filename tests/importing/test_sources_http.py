@@ -15,6 +15,8 @@ from xpimport.importing.sources import http
 
 LIST = "user_id,email,email_subscription\nu1,u1@example.com,1\nu2,u2@example.com,1\n"
 
+pytestmark = pytest.mark.shop(people=None, imports=None)
+
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,23 +62,23 @@ def authorization(peer):
     return [headers.get("Authorization") for _, headers in peer.requests]
 
 
-def test_a_list_is_imported_with_one_request(lists, peer):
+def test_a_list_is_imported_with_one_request(shop, peer):
     peer.answers["/in/vip.csv?part=1"] = whole(LIST)
-    add(lists, f"{peer.root}/in/vip.csv?part=1", "--campaign", "hello")
-    code, details = run(lists)
+    add(shop, f"{peer.root}/in/vip.csv?part=1", "--campaign", "hello")
+    code, details = run(shop)
     assert (code, details["file"]["name"], details["file"]["location"]) == (0, "vip.csv", f"{peer.root}/in/vip.csv")
     assert details["delivery"]["accepted"] == 2
     assert len(peer.requests) == 1
-    assert lists("import", "check", "list", "--json").json()[0]["read"] == 2
+    assert shop("import", "check", "list", "--json").json()[0]["read"] == 2
 
 
-def test_a_date_part_names_the_day_of_the_run(lists, peer):
+def test_a_date_part_names_the_day_of_the_run(shop, peer):
     peer.answers["/2026/vip-11-24.csv?d=24"] = whole(LIST)
-    add(lists, peer.root + "/{%Y}/vip-{%m-%d}.csv?d={%d}", "--timezone", "Pacific/Auckland")
-    assert run(lists, now="2026-11-23T11:30:00Z")[0] == 0
+    add(shop, peer.root + "/{%Y}/vip-{%m-%d}.csv?d={%d}", "--timezone", "Pacific/Auckland")
+    assert run(shop, now="2026-11-23T11:30:00Z")[0] == 0
 
 
-def test_a_chunked_answer_is_whole_when_its_last_chunk_came(lists, peer):
+def test_a_chunked_answer_is_whole_when_its_last_chunk_came(shop, peer):
     def chunks(last):
         def answer(request):
             request.head(200, Transfer_Encoding="chunked")
@@ -85,10 +87,10 @@ def test_a_chunked_answer_is_whole_when_its_last_chunk_came(lists, peer):
         return answer
 
     peer.answers["/vip.csv"] = chunks(b"0\r\n\r\n")
-    add(lists, f"{peer.root}/vip.csv")
-    assert run(lists)[1]["rows"]["read"] == 2
+    add(shop, f"{peer.root}/vip.csv")
+    assert run(shop)[1]["rows"]["read"] == 2
     peer.answers["/vip.csv"] = chunks(b"")
-    failed(lists, "truncated_download")
+    failed(shop, "truncated_download")
 
 
 def short(request):
@@ -96,35 +98,33 @@ def short(request):
     request.wfile.write(LIST.encode())
 
 
-def test_a_body_shorter_than_announced_is_refused_after_one_more_try(lists, peer):
+def test_a_body_shorter_than_announced_is_refused_after_one_more_try(shop, peer):
     peer.answers["/vip.csv"] = short
-    add(lists, f"{peer.root}/vip.csv")
-    assert f"{len(LIST)} bytes arrived, and the server announced {len(LIST) + 30}" in failed(
-        lists, "truncated_download"
-    )
+    add(shop, f"{peer.root}/vip.csv")
+    assert f"{len(LIST)} bytes arrived, and the server announced {len(LIST) + 30}" in failed(shop, "truncated_download")
     assert len(peer.requests) == 2
     peer.answers["/vip.csv"] = in_turn(short, whole(LIST))
-    assert run(lists)[1]["rows"]["read"] == 2
+    assert run(shop)[1]["rows"]["read"] == 2
 
 
-def test_a_second_try_takes_no_other_version(lists, peer):
+def test_a_second_try_takes_no_other_version(shop, peer):
     def first(request):
         request.head(200, Content_Length=len(LIST) + 30, ETag='"1"')
         request.wfile.write(LIST.encode())
 
     peer.answers["/vip.csv"] = in_turn(first, whole(LIST, ETag='"2"'))
-    add(lists, f"{peer.root}/vip.csv")
-    assert "was replaced" in failed(lists, "file_changed")
+    add(shop, f"{peer.root}/vip.csv")
+    assert "was replaced" in failed(shop, "file_changed")
 
 
-def test_an_answer_whose_end_cannot_be_told_is_refused(lists, peer):
+def test_an_answer_whose_end_cannot_be_told_is_refused(shop, peer):
     def endless(request):
         request.head(200, Connection="close")
         request.wfile.write(LIST.encode())
 
     peer.answers["/vip.csv"] = endless
-    add(lists, f"{peer.root}/vip.csv")
-    assert "Content-Length" in failed(lists, "length_unknown")
+    add(shop, f"{peer.root}/vip.csv")
+    assert "Content-Length" in failed(shop, "length_unknown")
 
 
 @pytest.mark.parametrize(
@@ -132,34 +132,34 @@ def test_an_answer_whose_end_cannot_be_told_is_refused(lists, peer):
     [(404, "no_file", 1), (410, "no_file", 1), (401, "not_allowed", 1), (403, "not_allowed", 1),
      (418, "refused_by_server", 1), (500, "unreachable", 2), (503, "unreachable", 2), (429, "unreachable", 2)],
 )  # fmt: skip
-def test_what_a_server_answers_is_a_missing_file_a_refusal_or_a_bad_moment(lists, peer, number, code, requests):
+def test_what_a_server_answers_is_a_missing_file_a_refusal_or_a_bad_moment(shop, peer, number, code, requests):
     peer.answers["/vip.csv"] = status(number)
-    add(lists, f"{peer.root}/vip.csv")
-    failed(lists, code)
+    add(shop, f"{peer.root}/vip.csv")
+    failed(shop, code)
     assert len(peer.requests) == requests
 
 
-def test_a_bad_moment_is_tried_once_more(lists, peer):
+def test_a_bad_moment_is_tried_once_more(shop, peer):
     peer.answers["/vip.csv"] = in_turn(status(503), whole(LIST))
-    add(lists, f"{peer.root}/vip.csv")
-    assert run(lists)[0] == 0
+    add(shop, f"{peer.root}/vip.csv")
+    assert run(shop)[0] == 0
 
 
-def test_nobody_listening_is_exit_6_and_so_is_check(lists, free_port):
-    add(lists, f"http://127.0.0.1:{free_port}/vip.csv")
-    assert "could not be reached" in failed(lists, "unreachable")
-    assert lists("import", "check", "list").code == 6
+def test_nobody_listening_is_exit_6_and_so_is_check(shop, free_port):
+    add(shop, f"http://127.0.0.1:{free_port}/vip.csv")
+    assert "could not be reached" in failed(shop, "unreachable")
+    assert shop("import", "check", "list").code == 6
 
 
-def test_a_tick_waits_for_a_server_until_the_time_of_its_run_is_over(lists, peer):
+def test_a_tick_waits_for_a_server_until_the_time_of_its_run_is_over(shop, peer):
     peer.answers["/vip.csv"] = status(503)
     options = ("--schedule", "daily 03:00", "--catch-up", "2h")
-    done = lists("import", "add", "list", "--source", f"{peer.root}/vip.csv", *options, now="2097-01-01T00:00:00Z")
+    done = shop("import", "add", "list", "--source", f"{peer.root}/vip.csv", *options, now="2097-01-01T00:00:00Z")
     assert done.code == 0
 
     def tick(at):
-        assert lists("tick", now=at).code == 0
-        details = lists("task", "show", lists("task", "list", "--json").json()[0]["id"], "--json", now=at).json()
+        assert shop("tick", now=at).code == 0
+        details = shop("task", "show", shop("task", "list", "--json").json()[0]["id"], "--json", now=at).json()
         return details["status"], (details["error"] or {}).get("code"), details["waiting_because"]
 
     status_, _, progress = tick("2097-01-01T03:00:00Z")
@@ -172,46 +172,46 @@ def test_a_tick_waits_for_a_server_until_the_time_of_its_run_is_over(lists, peer
     assert tick("2097-01-02T05:00:00Z")[:2] == ("failed", "unreachable")
 
 
-def test_max_age_is_held_against_last_modified_and_needs_it(lists, peer):
+def test_max_age_is_held_against_last_modified_and_needs_it(shop, peer):
     peer.answers["/vip.csv"] = whole(LIST, Last_Modified="Tue, 24 Nov 2026 03:00:00 GMT")
-    add(lists, f"{peer.root}/vip.csv", "--max-age", "1h")
-    assert run(lists, now="2026-11-24T03:59:00Z")[0] == 0
-    failed(lists, "file_too_old", now="2026-11-24T04:01:00Z")
+    add(shop, f"{peer.root}/vip.csv", "--max-age", "1h")
+    assert run(shop, now="2026-11-24T03:59:00Z")[0] == 0
+    failed(shop, "file_too_old", now="2026-11-24T04:01:00Z")
     peer.answers["/vip.csv"] = whole(LIST)
-    assert "does not say when" in failed(lists, "file_too_old")
+    assert "does not say when" in failed(shop, "file_too_old")
 
 
-def test_a_user_and_a_password_or_a_token_are_sent(lists, peer, secret):
+def test_a_user_and_a_password_or_a_token_are_sent(shop, peer, secret):
     peer.answers["/vip.csv"] = whole(LIST)
-    add(lists, f"http://ann%40example.com@127.0.0.1:{peer.port}/vip.csv", "--password", secret)
-    assert run(lists)[0] == 0
+    add(shop, f"http://ann%40example.com@127.0.0.1:{peer.port}/vip.csv", "--password", secret)
+    assert run(shop)[0] == 0
     edit = ("import", "edit", "list", "--source", f"{peer.root}/vip.csv", "--password", "", "--token", secret)
-    assert lists(*edit).code == 0
-    assert run(lists)[0] == 0
+    assert shop(*edit).code == 0
+    assert run(shop)[0] == 0
     basic = base64.b64encode(b"ann@example.com:hunter2").decode()
     assert authorization(peer) == [f"Basic {basic}", "Bearer hunter2"]
 
 
-def test_another_place_gets_no_credentials_by_redirect_or_by_a_source_for_one_run(lists, peer, secret):
+def test_another_place_gets_no_credentials_by_redirect_or_by_a_source_for_one_run(shop, peer, secret):
     with http_peer() as stranger:
         stranger.answers["/vip.csv"] = whole(LIST)
         peer.answers["/vip.csv"] = status(302, Location="/here.csv")
         peer.answers["/here.csv"] = status(307, Location=f"{stranger.root}/vip.csv")
-        add(lists, f"{peer.root}/vip.csv", "--token", secret)
-        assert run(lists)[0] == 0
+        add(shop, f"{peer.root}/vip.csv", "--token", secret)
+        assert run(shop)[0] == 0
         assert authorization(peer) == ["Bearer hunter2"] * 2
-        assert run(lists, "--source", f"{stranger.root}/vip.csv")[0] == 0
+        assert run(shop, "--source", f"{stranger.root}/vip.csv")[0] == 0
         assert authorization(stranger) == [None, None]
 
 
-def test_redirects_end_after_five(lists, peer):
+def test_redirects_end_after_five(shop, peer):
     for number in range(1, 8):
         peer.answers[f"/{number}.csv"] = status(301, Location=f"/{number + 1}.csv")
     peer.answers["/6.csv"] = whole(LIST)
-    add(lists, f"{peer.root}/1.csv")
-    assert run(lists)[0] == 0
+    add(shop, f"{peer.root}/1.csv")
+    assert run(shop)[0] == 0
     peer.answers["/6.csv"] = status(301, Location="/7.csv")
-    assert "more than 5 times" in failed(lists, "refused_by_server")
+    assert "more than 5 times" in failed(shop, "refused_by_server")
 
 
 @pytest.fixture
@@ -222,24 +222,24 @@ def secure(tmp_path: Path) -> Iterator[tuple[Peer, Path]]:
         yield running, cert
 
 
-def test_a_certificate_must_be_trusted_by_the_system_or_by_the_setting(lists, secure):
+def test_a_certificate_must_be_trusted_by_the_system_or_by_the_setting(shop, secure):
     peer, cert = secure
-    add(lists, f"{peer.root}/vip.csv")
-    message = failed(lists, "unreachable")
+    add(shop, f"{peer.root}/vip.csv")
+    message = failed(shop, "unreachable")
     assert "its certificate is not trusted" in message
     assert "http.ca_file" in message
     assert peer.requests == []
-    assert lists("settings", "set", "http.ca_file", cert).code == 0
-    assert run(lists)[0] == 0
+    assert shop("settings", "set", "http.ca_file", cert).code == 0
+    assert run(shop)[0] == 0
 
 
-def test_a_redirect_from_https_to_http_is_not_followed(lists, secure, peer):
+def test_a_redirect_from_https_to_http_is_not_followed(shop, secure, peer):
     there, cert = secure
     peer.answers["/vip.csv"] = whole(LIST)
     there.answers["/vip.csv"] = status(302, Location=f"{peer.root}/vip.csv")
-    assert lists("settings", "set", "http.ca_file", cert).code == 0
-    add(lists, f"{there.root}/vip.csv")
-    assert "from https to http" in failed(lists, "refused_by_server")
+    assert shop("settings", "set", "http.ca_file", cert).code == 0
+    add(shop, f"{there.root}/vip.csv")
+    assert "from https to http" in failed(shop, "refused_by_server")
     assert peer.requests == []
 
 
@@ -247,8 +247,8 @@ def test_a_redirect_from_https_to_http_is_not_followed(lists, secure, peer):
     ("source", "module", "package"),
     [("sftp://127.0.0.1:9/vip.csv", "paramiko", "xpimport[sftp]"), ("s3://bucket/vip.csv", "obstore", "xpimport[s3]")],
 )
-def test_without_its_extra_a_source_names_the_command_that_installs_it(lists, tmp_path, source, module, package):
-    add(lists, source)
+def test_without_its_extra_a_source_names_the_command_that_installs_it(shop, tmp_path, source, module, package):
+    add(shop, source)
     code = (
         f"import sys; sys.modules[{module!r}] = None; sys.argv[0] = 'xpimport'\n"
         "from xpimport.__main__ import main; sys.exit(main())"
@@ -264,9 +264,9 @@ def test_without_its_extra_a_source_names_the_command_that_installs_it(lists, tm
     assert (added.returncode, f"pip install '{package}'" in added.stderr) == (2, True), added.stderr
 
 
-def test_a_local_run_loads_no_library_of_other_places(lists, tmp_path):
+def test_a_local_run_loads_no_library_of_other_places(shop, tmp_path):
     (tmp_path / "vip.csv").write_text(LIST)
-    add(lists, str(tmp_path / "vip.csv"))
+    add(shop, str(tmp_path / "vip.csv"))
     code = "import sys\nfrom xpimport.__main__ import main\nassert main() == 0\nprint(*sys.modules)"
     command = [sys.executable, "-c", code, "--db", tmp_path / "xpimport.db", "run-now", "list"]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)

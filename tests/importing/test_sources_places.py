@@ -13,6 +13,8 @@ from servers.places import Folder
 KILLED = Path(__file__).parents[1] / "servers" / "killed.py"
 HEAD = "user_id,email,email_subscription\n"
 
+pytestmark = pytest.mark.shop(people=None, imports=None)
+
 
 def people(*names):
     return HEAD + "".join(f"{name},{name}@example.com,1\n" for name in names)
@@ -40,10 +42,10 @@ def code(details):
     return details["error"]["code"]
 
 
-def test_a_file_is_imported_and_the_task_says_where_it_came_from(lists, place):
+def test_a_file_is_imported_and_the_task_says_where_it_came_from(shop, place):
     place.put("vip.csv", people("u1", "u2"))
-    assert add(lists, place, "vip.csv", "--campaign", "hello").code == 0
-    details = run(lists)
+    assert add(shop, place, "vip.csv", "--campaign", "hello").code == 0
+    details = run(shop)
     assert taken(details) == ["vip.csv"]
     assert (details["file"]["location"], details["file"]["bytes"]) == (
         place.location("vip.csv"),
@@ -52,11 +54,11 @@ def test_a_file_is_imported_and_the_task_says_where_it_came_from(lists, place):
     assert details["delivery"]["accepted"] == 2
 
 
-def test_a_fetched_copy_does_not_stay(lists, place, tmp_path):
+def test_a_fetched_copy_does_not_stay(shop, place, tmp_path):
     place.put("vip.csv", people("u1"))
-    add(lists, place, "vip.csv")
-    taken(run(lists))
-    assert lists("import", "check", "list").code == 0
+    add(shop, place, "vip.csv")
+    taken(run(shop))
+    assert shop("import", "check", "list").code == 0
     staging = tmp_path / "xpimport.db.files" / "staging"
     assert list(staging.iterdir()) == []
 
@@ -66,81 +68,81 @@ def test_a_fetched_copy_does_not_stay(lists, place, tmp_path):
     [("newest", ["vip-1.csv"]), ("oldest", ["vip-2.csv"]), ("all", ["vip-2.csv", "vip-1.csv"])],
 )
 @pytest.mark.parametrize("pattern", ["vip-*.csv", r"re:vip-[0-9]+\.csv"], ids=["glob", "expression"])
-def test_of_several_files_those_are_taken_that_take_says(lists, place, take, files, pattern):
+def test_of_several_files_those_are_taken_that_take_says(shop, place, take, files, pattern):
     place.put("vip-2.csv", people("u1", "u2"), age=300)
     place.put("vip-1.csv", people("u2", "u3"), age=200)
     place.put("vip-x.csv.part", people("u4"), age=100)
-    assert add(lists, place, pattern, "--take", take, "--campaign", "hello").code == 0
-    details = run(lists)
+    assert add(shop, place, pattern, "--take", take, "--campaign", "hello").code == 0
+    details = run(shop)
     assert taken(details) == files
     assert details["delivery"]["accepted"] == (3 if take == "all" else 2)
 
 
-def test_all_takes_only_what_is_new_and_oldest_goes_on_with_the_next(lists, place):
+def test_all_takes_only_what_is_new_and_oldest_goes_on_with_the_next(shop, place):
     place.put("vip-1.csv", people("u1"), age=300)
     place.put("vip-2.csv", people("u2"), age=200)
-    assert add(lists, place, "vip-*.csv", "--take", "all").code == 0
-    assert add(lists, place, "vip-*.csv", "--take", "oldest", name="one").code == 0
-    assert taken(run(lists)) == ["vip-1.csv", "vip-2.csv"]
-    assert code(run(lists)) == "no_file"
-    assert taken(run(lists, "--again")) == ["vip-1.csv", "vip-2.csv"]
+    assert add(shop, place, "vip-*.csv", "--take", "all").code == 0
+    assert add(shop, place, "vip-*.csv", "--take", "oldest", name="one").code == 0
+    assert taken(run(shop)) == ["vip-1.csv", "vip-2.csv"]
+    assert code(run(shop)) == "no_file"
+    assert taken(run(shop, "--again")) == ["vip-1.csv", "vip-2.csv"]
     place.put("vip-3.csv", people("u3"), age=100)
-    assert taken(run(lists)) == ["vip-3.csv"]
-    assert [taken(run(lists, name="one")) for _ in range(3)] == [["vip-1.csv"], ["vip-2.csv"], ["vip-3.csv"]]
-    assert code(run(lists, name="one")) == "no_file"
+    assert taken(run(shop)) == ["vip-3.csv"]
+    assert [taken(run(shop, name="one")) for _ in range(3)] == [["vip-1.csv"], ["vip-2.csv"], ["vip-3.csv"]]
+    assert code(run(shop, name="one")) == "no_file"
 
 
-def test_a_date_part_names_the_day_of_the_run_in_the_zone_of_the_import(lists, place):
+def test_a_date_part_names_the_day_of_the_run_in_the_zone_of_the_import(shop, place):
     place.put("2026-11-24/vip-24.csv", people("u1"))
     place.put("2026-11-23/vip-23.csv", people("u2"))
     pattern = "{%Y-%m-%d}/vip-{%d}.csv"
-    assert add(lists, place, pattern, "--timezone", "Pacific/Auckland").code == 0
-    assert taken(run(lists, now="2026-11-23T11:30:00Z")) == ["vip-24.csv"]
-    assert add(lists, place, pattern, "--timezone", "UTC", name="utc").code == 0
-    assert taken(run(lists, name="utc", now="2026-11-23T11:30:00Z")) == ["vip-23.csv"]
-    details = run(lists, name="utc", now="2026-11-25T11:30:00Z")
+    assert add(shop, place, pattern, "--timezone", "Pacific/Auckland").code == 0
+    assert taken(run(shop, now="2026-11-23T11:30:00Z")) == ["vip-24.csv"]
+    assert add(shop, place, pattern, "--timezone", "UTC", name="utc").code == 0
+    assert taken(run(shop, name="utc", now="2026-11-23T11:30:00Z")) == ["vip-23.csv"]
+    details = run(shop, name="utc", now="2026-11-25T11:30:00Z")
     assert code(details) == "no_file"
     assert place.location("2026-11-25/vip-25.csv") in details["error"]["message"]
 
 
-def test_a_list_with_a_marker_is_taken_once_the_marker_is_there(lists, place):
+def test_a_list_with_a_marker_is_taken_once_the_marker_is_there(shop, place):
     place.put("vip.csv", people("u1"))
-    assert add(lists, place, "vip.*", "--marker", ".done").code == 0
-    details = run(lists)
+    assert add(shop, place, "vip.*", "--marker", ".done").code == 0
+    details = run(shop)
     assert code(details) == "file_unfinished"
     assert "vip.csv.done" in details["error"]["message"]
     place.put("vip.csv.done", "")
-    assert taken(run(lists)) == ["vip.csv"]
+    assert taken(run(shop)) == ["vip.csv"]
 
 
-def test_a_count_file_must_agree_with_the_rows(lists, place):
+def test_a_count_file_must_agree_with_the_rows(shop, place):
     place.put("vip.csv", people("u1", "u2"))
-    assert add(lists, place, "vip.csv", "--count-file", "COUNT").code == 0
-    assert code(run(lists)) == "file_unfinished"
+    assert add(shop, place, "vip.csv", "--count-file", "COUNT").code == 0
+    assert code(run(shop)) == "file_unfinished"
     place.put("COUNT", "3\n")
-    details = run(lists)
+    details = run(shop)
     assert code(details) == "count_mismatch"
     assert "3 rows, and 2" in details["error"]["message"]
     place.put("COUNT", "two")
-    assert code(run(lists)) == "count_file"
+    assert code(run(shop)) == "count_file"
     place.put("COUNT", "2")
-    assert taken(run(lists)) == ["vip.csv"]
+    assert taken(run(shop)) == ["vip.csv"]
 
 
-def test_one_count_file_for_the_whole_folder_counts_all_files_once(lists, tmp_path):
+def test_one_count_file_for_the_whole_folder_counts_all_files_once(shop, tmp_path):
     folder = Folder(tmp_path)
     folder.put("vip-1.csv", people("u1", "u2"))
     folder.put("vip-2.csv", people("u3"))
     folder.put("COUNT", "3")
-    assert add(lists, folder, "vip-*.csv", "--take", "all", "--count-file", "COUNT").code == 0
-    assert taken(run(lists)) == ["vip-1.csv", "vip-2.csv"]
+    assert add(shop, folder, "vip-*.csv", "--take", "all", "--count-file", "COUNT").code == 0
+    assert taken(run(shop)) == ["vip-1.csv", "vip-2.csv"]
 
 
-def test_a_file_older_than_max_age_is_not_taken(lists, place):
+def test_a_file_older_than_max_age_is_not_taken(shop, place):
     place.put("vip.csv", people("u1"))
-    assert add(lists, place, "vip.csv", "--max-age", "1h").code == 0
-    assert taken(run(lists)) == ["vip.csv"]
-    assert code(run(lists, now="2097-01-01T00:00:00Z")) == "file_too_old"
+    assert add(shop, place, "vip.csv", "--max-age", "1h").code == 0
+    assert taken(run(shop)) == ["vip.csv"]
+    assert code(run(shop, now="2097-01-01T00:00:00Z")) == "file_too_old"
 
 
 @pytest.mark.parametrize(
@@ -152,11 +154,11 @@ def test_a_file_older_than_max_age_is_not_taken(lists, place):
         ("delete", []),
     ],
 )
-def test_an_imported_file_and_its_marker_become_what_after_says(lists, place, after, left):
+def test_an_imported_file_and_its_marker_become_what_after_says(shop, place, after, left):
     place.put("vip.csv", people("u1"))
     place.put("vip.csv.ok", "")
-    assert add(lists, place, "vip.csv", "--marker", ".ok", "--after", after).code == 0
-    details = run(lists)
+    assert add(shop, place, "vip.csv", "--marker", ".ok", "--after", after).code == 0
+    details = run(shop)
     assert (taken(details), details["notes"]) == (["vip.csv"], [])
     assert sorted(place.files()) == left
 
@@ -165,34 +167,34 @@ def test_an_imported_file_and_its_marker_become_what_after_says(lists, place, af
     ("after", "there", "becomes"),
     [("rename:.done", "vip.csv.done", "vip.csv.2.done"), ("move:old", "old/vip.csv", "old/vip.2.csv")],
 )
-def test_a_file_that_is_put_away_never_replaces_another(lists, place, after, there, becomes):
+def test_a_file_that_is_put_away_never_replaces_another(shop, place, after, there, becomes):
     place.put(there, "precious")
     place.put("vip.csv", people("u1"))
-    assert add(lists, place, "vip.csv", "--after", after).code == 0
-    assert taken(run(lists)) == ["vip.csv"]
+    assert add(shop, place, "vip.csv", "--after", after).code == 0
+    assert taken(run(shop)) == ["vip.csv"]
     assert place.files() == {there: "precious", becomes: people("u1")}
 
 
-def test_a_renamed_file_is_not_found_again_whatever_the_pattern(lists, place):
+def test_a_renamed_file_is_not_found_again_whatever_the_pattern(shop, place):
     place.put("vip.csv", people("u1"))
-    assert add(lists, place, "re:vip[.a-z]*", "--after", "rename:.done").code == 0
-    assert taken(run(lists)) == ["vip.csv"]
-    assert code(run(lists)) == "no_file"
+    assert add(shop, place, "re:vip[.a-z]*", "--after", "rename:.done").code == 0
+    assert taken(run(shop)) == ["vip.csv"]
+    assert code(run(shop)) == "no_file"
     assert list(place.files()) == ["vip.csv.done"]
 
 
-def test_a_file_is_put_away_only_after_a_run_that_completed(lists, place):
+def test_a_file_is_put_away_only_after_a_run_that_completed(shop, place):
     place.put("vip.csv", "no header that fits\n")
-    assert add(lists, place, "vip.csv", "--after", "delete").code == 0
-    assert code(run(lists)) == "missing_column"
+    assert add(shop, place, "vip.csv", "--after", "delete").code == 0
+    assert code(run(shop)) == "missing_column"
     assert list(place.files()) == ["vip.csv"]
 
 
-def test_a_file_replaced_while_it_was_imported_is_left_and_the_task_says_so(lists, place, monkeypatch):
+def test_a_file_replaced_while_it_was_imported_is_left_and_the_task_says_so(shop, place, monkeypatch):
     from xpimport.flow import import_run
 
     place.put("vip.csv", people("u1"), age=100)
-    assert add(lists, place, "vip.csv", "--after", "delete").code == 0
+    assert add(shop, place, "vip.csv", "--after", "delete").code == 0
     complete = import_run._complete
 
     def then_replace(*arguments):
@@ -200,22 +202,22 @@ def test_a_file_replaced_while_it_was_imported_is_left_and_the_task_says_so(list
         place.put("vip.csv", people("u2", "u3"))
 
     monkeypatch.setattr(import_run, "_complete", then_replace)
-    done = lists("run-now", "list")
+    done = shop("run-now", "list")
     assert done.code == 0
     assert f"Note: {place.location('vip.csv')} was replaced while it was imported" in done.err
-    assert "Note: " in lists("task", "show", 1).err
+    assert "Note: " in shop("task", "show", 1).err
     assert place.files() == {"vip.csv": people("u2", "u3")}
 
 
-def test_a_tick_takes_a_file_that_is_the_same_over_as_many_looks_as_its_place_needs(lists, place):
+def test_a_tick_takes_a_file_that_is_the_same_over_as_many_looks_as_its_place_needs(shop, place):
     place.put("vip.csv", HEAD, age=100)
-    assert add(lists, place, "vip.csv", "--schedule", "daily 03:00", now="2097-01-01T00:00:00Z").code == 0
+    assert add(shop, place, "vip.csv", "--schedule", "daily 03:00", now="2097-01-01T00:00:00Z").code == 0
     ran = []
     for minute in range(4):
         if minute == 1:
             place.put("vip.csv", people("u1"), age=50)
-        assert lists("tick", now=f"2097-01-01T03:0{minute}:00Z").code == 0
-        ran.append(lists("task", "show", 1, "--json", now=f"2097-01-01T03:0{minute}:30Z").json())
+        assert shop("tick", now=f"2097-01-01T03:0{minute}:00Z").code == 0
+        ran.append(shop("task", "show", 1, "--json", now=f"2097-01-01T03:0{minute}:30Z").json())
     whole = 0 if place.looks == 1 else 2
     assert [one["status"] for one in ran] == ["waiting_for_file"] * whole + ["completed"] * (4 - whole)
     assert ran[-1]["rows"]["read"] == (0 if place.looks == 1 else 1)
@@ -224,13 +226,13 @@ def test_a_tick_takes_a_file_that_is_the_same_over_as_many_looks_as_its_place_ne
 
 
 @pytest.mark.parametrize("place", ["local", pytest.param("sftp", marks=pytest.mark.server("sshd"))], indirect=True)
-def test_a_file_that_grows_between_two_looks_is_not_taken(lists, place, monkeypatch):
+def test_a_file_that_grows_between_two_looks_is_not_taken(shop, place, monkeypatch):
     import time
 
     place.put("vip.csv", HEAD, age=100)
-    assert add(lists, place, "vip.csv").code == 0
+    assert add(shop, place, "vip.csv").code == 0
     monkeypatch.setattr(time, "sleep", lambda _: place.put("vip.csv", people("u1"), age=50))
-    assert code(run(lists)) == "file_unfinished"
+    assert code(run(shop)) == "file_unfinished"
 
 
 def kill_while_merging(db):
@@ -248,38 +250,38 @@ def kill_while_merging(db):
     pytest.fail("the run was never merging")
 
 
-def test_a_killed_run_goes_on_with_the_files_it_began_with(lists, place, tmp_path):
+def test_a_killed_run_goes_on_with_the_files_it_began_with(shop, place, tmp_path):
     place.put("vip-1.csv", people("u1", "u2"), age=300)
-    assert add(lists, place, "vip-*.csv", "--after", "delete").code == 0
+    assert add(shop, place, "vip-*.csv", "--after", "delete").code == 0
     kill_while_merging(tmp_path / "xpimport.db")
     place.put("vip-2.csv", people("u3"))
-    assert lists("tick").code == 0
-    details = lists("task", "show", 1, "--json").json()
+    assert shop("tick").code == 0
+    details = shop("task", "show", 1, "--json").json()
     assert (details["attempt"], taken(details), details["rows"]["created"]) == (2, ["vip-1.csv"], 2)
     assert list(place.files()) == ["vip-2.csv"]
 
 
-def test_check_shows_the_list_and_writes_nothing(lists, place, tmp_path):
+def test_check_shows_the_list_and_writes_nothing(shop, place, tmp_path):
     place.put("vip.csv", people("u1") + "u2,nonsense,1\n")
-    assert add(lists, place, "vip.csv", "--after", "delete").code == 0
+    assert add(shop, place, "vip.csv", "--after", "delete").code == 0
     before = (tmp_path / "xpimport.db").read_bytes()
-    checked = lists("import", "check", "list", "--json").json()
+    checked = shop("import", "check", "list", "--json").json()
     assert [(one["name"], one["read"], one["rejected"]) for one in checked] == [("vip.csv", 2, {"invalid_email": 1})]
     assert (tmp_path / "xpimport.db").read_bytes() == before
     assert list(place.files()) == ["vip.csv"]
     assert not (tmp_path / "xpimport.db.files").exists()
 
 
-def test_a_source_for_one_run_only_is_left_where_it_is(lists, tmp_path):
+def test_a_source_for_one_run_only_is_left_where_it_is(shop, tmp_path):
     folder = Folder(tmp_path)
     folder.put("vip.csv", people("u1"))
     folder.put("mended.csv", people("u2"))
-    assert add(lists, folder, "vip*.csv", "--after", "delete").code == 0
-    assert taken(run(lists, "--source", str(tmp_path / "mended.csv"))) == ["mended.csv"]
+    assert add(shop, folder, "vip*.csv", "--after", "delete").code == 0
+    assert taken(run(shop, "--source", str(tmp_path / "mended.csv"))) == ["mended.csv"]
     assert (tmp_path / "mended.csv").exists()
     # And it does not count as taken from the pattern, whatever its date.
     folder.put("vip.csv", people("u1"), age=86400)
-    assert taken(run(lists)) == ["vip.csv"]
+    assert taken(run(shop)) == ["vip.csv"]
 
 
 @pytest.mark.parametrize(
@@ -315,31 +317,29 @@ def test_a_source_for_one_run_only_is_left_where_it_is(lists, tmp_path):
         ("s3://bucket/vip.csv", ("--key", "file:/x"), "AWS_PROFILE"),
     ],
 )
-def test_a_source_that_cannot_work_is_refused_when_it_is_added(lists, source, options, message):
-    done = lists("import", "add", "list", "--source", source, *options)
+def test_a_source_that_cannot_work_is_refused_when_it_is_added(shop, source, options, message):
+    done = shop("import", "add", "list", "--source", source, *options)
     assert done.code == 2, done.err
     assert message in done.err
     assert "hunter2" not in done.err
-    assert lists("import", "list", "--json").json() == []
+    assert shop("import", "list", "--json").json() == []
 
 
-def test_no_user_and_no_query_is_ever_shown(lists, tmp_path):
+def test_no_user_and_no_query_is_ever_shown(shop, tmp_path):
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "secret").chmod(0o600)
     password = f"file:{tmp_path / 'secret'}"
-    added = lists(
-        "import", "add", "list", "--source", "https://ann@127.0.0.1:9/vip.csv?sig=abc", "--password", password
-    )
+    added = shop("import", "add", "list", "--source", "https://ann@127.0.0.1:9/vip.csv?sig=abc", "--password", password)
     assert added.code == 0, added.err
-    ran = lists("run-now", "list")
+    ran = shop("run-now", "list")
     assert ran.code == 6
     shown = [
         added,
         ran,
-        lists("import", "show", "list"),
-        lists("import", "show", "list", "--json"),
-        lists("task", "show", 1),
+        shop("import", "show", "list"),
+        shop("import", "show", "list", "--json"),
+        shop("task", "show", 1),
     ]
-    text = "".join(one.out + one.err for one in [*shown, lists("import", "list", "--json")])
+    text = "".join(one.out + one.err for one in [*shown, shop("import", "list", "--json")])
     assert "127.0.0.1:9/vip.csv" in text
     assert not re.search(r"ann\b|sig=abc|\bsecret\b(?!\n)(?<!/secret)", text.replace(password, ""))

@@ -7,7 +7,7 @@ from servers.moto import KEYS
 
 from xpimport.importing.sources import s3
 
-pytestmark = pytest.mark.server("moto")
+pytestmark = [pytest.mark.server("moto"), pytest.mark.shop(people=None, imports=None)]
 
 LIST = "user_id,email,email_subscription\nu1,u1@example.com,1\n"
 
@@ -32,9 +32,9 @@ def failed(xp, code):
     return details["error"]["message"]
 
 
-def test_an_object_overwritten_between_listing_and_reading_is_refused(lists, bucket, monkeypatch):
+def test_an_object_overwritten_between_listing_and_reading_is_refused(shop, bucket, monkeypatch):
     bucket.put("vip.csv", LIST)
-    add(lists, bucket.source("vip*.csv"))
+    add(shop, bucket.source("vip*.csv"))
     fetch = s3.S3.fetch
 
     def overwritten(self, *arguments):
@@ -43,15 +43,15 @@ def test_an_object_overwritten_between_listing_and_reading_is_refused(lists, buc
 
     with monkeypatch.context() as patch:
         patch.setattr(s3.S3, "fetch", overwritten)
-        assert "was replaced while it was read" in failed(lists, "file_changed")
-    assert run(lists)["status"] == "completed"
+        assert "was replaced while it was read" in failed(shop, "file_changed")
+    assert run(shop)["status"] == "completed"
 
 
-def test_an_object_deleted_between_listing_and_reading_is_refused(lists, bucket, monkeypatch):
+def test_an_object_deleted_between_listing_and_reading_is_refused(shop, bucket, monkeypatch):
     import obstore
 
     bucket.put("vip.csv", LIST)
-    add(lists, bucket.source("vip.csv"))
+    add(shop, bucket.source("vip.csv"))
     fetch = s3.S3.fetch
 
     def deleted(self, *arguments):
@@ -59,44 +59,44 @@ def test_an_object_deleted_between_listing_and_reading_is_refused(lists, bucket,
         return fetch(self, *arguments)
 
     monkeypatch.setattr(s3.S3, "fetch", deleted)
-    failed(lists, "no_file")
+    failed(shop, "no_file")
 
 
-def test_an_object_of_many_pieces_arrives_as_it_was(lists, bucket, monkeypatch):
+def test_an_object_of_many_pieces_arrives_as_it_was(shop, bucket, monkeypatch):
     import hashlib
 
     monkeypatch.setattr(s3, "PIECE", 1000)
     text = "user_id\n" + "".join(f"user-{number}\n" for number in range(2000))
     bucket.put("vip.csv", text)
-    add(lists, bucket.source("vip.csv"))
-    assert run(lists)["file"]["sha256"] == hashlib.sha256(text.encode()).hexdigest()
+    add(shop, bucket.source("vip.csv"))
+    assert run(shop)["file"]["sha256"] == hashlib.sha256(text.encode()).hexdigest()
 
 
-def test_a_pattern_looks_into_its_own_folder_only(lists, bucket):
+def test_a_pattern_looks_into_its_own_folder_only(shop, bucket):
     bucket.put("old/vip-2.csv", LIST)
-    add(lists, bucket.source("vip-*.csv"))
-    failed(lists, "no_file")
+    add(shop, bucket.source("vip-*.csv"))
+    failed(shop, "no_file")
     bucket.put("vip-1.csv", LIST)
-    assert run(lists)["file"]["name"] == "vip-1.csv"
+    assert run(shop)["file"]["name"] == "vip-1.csv"
 
 
-def test_a_missing_object_and_a_missing_bucket_are_no_file(lists, bucket):
-    add(lists, bucket.source("vip.csv"))
-    assert bucket.location("vip.csv") in failed(lists, "no_file")
-    assert lists("import", "edit", "list", "--source", "s3://not-there/vip*.csv").code == 0
-    failed(lists, "no_file")
+def test_a_missing_object_and_a_missing_bucket_are_no_file(shop, bucket):
+    add(shop, bucket.source("vip.csv"))
+    assert bucket.location("vip.csv") in failed(shop, "no_file")
+    assert shop("import", "edit", "list", "--source", "s3://not-there/vip*.csv").code == 0
+    failed(shop, "no_file")
 
 
-def test_nobody_listening_is_exit_6(lists, bucket, monkeypatch, free_port):
+def test_nobody_listening_is_exit_6(shop, bucket, monkeypatch, free_port):
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port}")
-    add(lists, bucket.source("vip.csv"))
-    message = failed(lists, "unreachable")
+    add(shop, bucket.source("vip.csv"))
+    message = failed(shop, "unreachable")
     assert message.startswith(f"{bucket.location('vip.csv')} could not be reached: ")
     print(message)
     assert "testing" not in message
 
 
-def test_endpoint_and_keys_may_stand_in_a_profile(lists, bucket, moto_server, monkeypatch):
+def test_endpoint_and_keys_may_stand_in_a_profile(shop, bucket, moto_server, monkeypatch):
     bucket.put("vip.csv", LIST)
     for name in (*KEYS, "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name)
@@ -107,8 +107,8 @@ def test_endpoint_and_keys_may_stand_in_a_profile(lists, bucket, moto_server, mo
     )
     (folder / "credentials").write_text("[nightly]\naws_access_key_id = AKIDNIGHTLY\naws_secret_access_key = s3cr3t\n")
     monkeypatch.setenv("AWS_PROFILE", "nightly")
-    add(lists, bucket.source("vip.csv"))
-    assert run(lists)["status"] == "completed"
+    add(shop, bucket.source("vip.csv"))
+    assert run(shop)["status"] == "completed"
     assert s3.configuration({"AWS_PROFILE": "nightly"}) == {
         "endpoint": moto_server,
         "region": "eu-west-1",
@@ -116,10 +116,10 @@ def test_endpoint_and_keys_may_stand_in_a_profile(lists, bucket, moto_server, mo
         "secret_access_key": "s3cr3t",
     }
     monkeypatch.setenv("AWS_PROFILE", "absent")
-    assert "no profile 'absent'" in failed(lists, "not_allowed")
+    assert "no profile 'absent'" in failed(shop, "not_allowed")
     (folder / "config").write_text("[profile sso]\nsso_session = x\n")
     monkeypatch.setenv("AWS_PROFILE", "sso")
-    assert "logins, roles and programs are not followed" in failed(lists, "not_allowed")
+    assert "logins, roles and programs are not followed" in failed(shop, "not_allowed")
 
 
 def test_variables_win_over_the_profile(monkeypatch):

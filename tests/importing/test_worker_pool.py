@@ -92,12 +92,9 @@ def test_a_worker_that_is_killed_fails_the_list_and_says_so(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("rows", [20_000, 120_000], ids=["one process", "several processes"])
-def test_a_list_for_which_there_is_no_room_fails_and_leaves_nothing_behind(xp, tmp_path, rows):
-    path = messy(tmp_path / "list.csv", rows, 5)
-    assert xp("init").code == 0
-    assert xp("attribute", "add", "note", "string").code == 0
-    assert xp("settings", "set", "file.look", "0s").code == 0
-    assert xp("import", "add", "list", "--source", path).code == 0
+@pytest.mark.shop(attributes={"note": "string"}, campaign=None)
+def test_a_list_for_which_there_is_no_room_fails_and_leaves_nothing_behind(shop, tmp_path, rows):
+    messy(tmp_path / "list.csv", rows, 5)
     program = f"{sys.executable} -m xpimport --db {tmp_path / 'xpimport.db'} run-now list"
     run = subprocess.run(
         # No file may grow beyond 1,000 blocks of 512 bytes.
@@ -110,7 +107,7 @@ def test_a_list_for_which_there_is_no_room_fails_and_leaves_nothing_behind(xp, t
     assert run.returncode == 1, run.stderr
     assert "cannot be laid out in" in run.stderr
     assert "Make room there" in run.stderr
-    details = xp("task", "show", 1, "--json").json()
+    details = shop("task", "show", 1, "--json").json()
     assert (details["status"], details["error"]["code"]) == ("failed", "disk")
     assert details["rows"]["created"] == 0
     assert not list((tmp_path / "xpimport.db.files" / "staging").iterdir())

@@ -57,10 +57,10 @@ def test_a_date_part_is_of_the_zone_that_the_moment_is_in():
 
 
 def test_no_expression_takes_long():
-    began = time.monotonic()
+    began = time.process_time()
     names = names_at("re:(a+)+", MOMENT)
     assert not names.matches("a" * 200 + "!")
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 @given(st.text(st.characters(exclude_characters="/", exclude_categories=["Cs"]), min_size=1, max_size=40))

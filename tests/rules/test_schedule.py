@@ -254,10 +254,10 @@ def test_a_send_time_is_refused_with_the_next_step(text, said):
 
 def test_a_list_of_a_hundred_thousand_items_is_refused_at_once():
     text = ",".join(str(number % 60) for number in range(100_000)) + " * * * *"
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(Invalid, match="in the minute field; 256 are the most") as refused:
         parse_schedule(text)
-    assert time.perf_counter() - began < 0.1
+    assert time.process_time() - began < 0.1
     assert len(refused.value.message) < 400
 
 
@@ -839,9 +839,9 @@ def test_whatever_is_typed_is_taken_or_refused_in_plain_words(text):
 def test_the_minutes_of_a_year_are_counted_in_under_a_second():
     schedule = parse_schedule("* * * * *")
     first = at("2026-01-01T00:00Z")
-    began = time.perf_counter()
+    began = time.process_time()
     gone = missed(schedule, DUBLIN, first, at("2026-12-31T23:59Z"))
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert (gone.first, gone.last, gone.count) == (first, at("2026-12-31T23:59Z"), 525_600)
 
 

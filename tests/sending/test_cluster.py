@@ -16,22 +16,9 @@ PEOPLE = 600
 CALL = 50
 
 
-@pytest.fixture
-def shop(xp, tmp_path):
-    lines = ["user_id,email,email_subscription", *(f"u{n:03},p{n}@example.com,1" for n in range(PEOPLE))]
-    (tmp_path / "list.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (tmp_path / "hello.txt").write_text("Hello {{ user_id }}", encoding="utf-8")
-    for command in (
-        ("init",),
-        ("settings", "set", "triggers", "on"),
-        ("settings", "set", "file.look", "0s"),
-        ("settings", "set", "smtp.connections", "4"),
-        ("campaign", "add", "hello", "--channel", "smtp", "--subject", "Hi", "--text", tmp_path / "hello.txt",
-         "--from", "news@example.com"),
-        ("import", "add", "list", "--source", tmp_path / "list.csv", "--campaign", "hello"),
-    ):  # fmt: skip
-        assert xp(*command).code == 0
-    return xp
+pytestmark = pytest.mark.shop(
+    people=PEOPLE, campaign=("--channel", "smtp", "--from", "news@example.com"), settings={"smtp.connections": 4}
+)
 
 
 @pytest.fixture

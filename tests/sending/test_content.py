@@ -87,8 +87,8 @@ def test_a_preheader_stands_first_in_the_body_and_is_escaped():
     assert "&lt;b&gt;50 % off &amp; more" in found
 
 
-def test_a_campaign_with_everything_arrives_with_everything(xp, tmp_path):
-    (tmp_path / "list.csv").write_text("user_id,email,email_subscription\nu1,a@example.com,1\n", encoding="utf-8")
+@pytest.mark.shop(people="user_id,email,email_subscription\nu1,a@example.com,1\n", campaign=None, imports=None)
+def test_a_campaign_with_everything_arrives_with_everything(shop, tmp_path):
     (tmp_path / "hello.html").write_text(
         "<html><head><style>p{color:red}</style></head><body><p>Hello {{ user_id }}</p></body></html>", encoding="utf-8"
     )
@@ -97,14 +97,11 @@ def test_a_campaign_with_everything_arrives_with_everything(xp, tmp_path):
              "--reply-to", "Help <h@example.com>", "--header", "X-Campaign: spring", "--attach", tmp_path / "terms.txt",
              "--preheader", "For {{ user_id }} only")  # fmt: skip
     for command in (
-        ("init",),
-        ("settings", "set", "triggers", "on"),
-        ("settings", "set", "file.look", "0s"),
         hello,
         ("import", "add", "list", "--source", tmp_path / "list.csv", "--campaign", "hello"),
         ("run-now", "list"),
     ):
-        done = xp(*command)
+        done = shop(*command)
         assert done.code == 0, done.err
     message = email.message_from_bytes(next(iter(tmp_path.rglob("new/*"))).read_bytes(), policy=policy.default)
     assert (message["From"], message["Reply-To"]) == ("Shop <s@example.com>", "Help <h@example.com>")
@@ -115,23 +112,22 @@ def test_a_campaign_with_everything_arrives_with_everything(xp, tmp_path):
     assert "For u1 only" not in message.get_body(("plain",)).get_content()
     (terms,) = message.iter_attachments()
     assert (terms.get_filename(), terms.get_payload(decode=True)) == ("terms.txt", b"terms\r\n")
-    shown = xp("campaign", "show", "hello").out
+    shown = shop("campaign", "show", "hello").out
     assert "terms.txt" in shown
-    assert xp("campaign", "edit", "hello", "--attach", "none", "--preheader", "none").code == 0
-    assert xp("campaign", "edit", "hello", "--header", "Bcc: x@example.com").code == 2
+    assert shop("campaign", "edit", "hello", "--attach", "none", "--preheader", "none").code == 0
+    assert shop("campaign", "edit", "hello", "--header", "Bcc: x@example.com").code == 2
 
 
-def test_a_preview_shows_the_message_as_it_is_sent(xp, tmp_path):
-    (tmp_path / "list.csv").write_text(
-        "user_id,email,mobile_number,email_subscription\nu1,a@example.com,447700900123,1\n"
-    )
+@pytest.mark.shop(
+    people="user_id,email,mobile_number,email_subscription\nu1,a@example.com,447700900123,1\n",
+    campaign=None,
+    imports=None,
+)
+def test_a_preview_shows_the_message_as_it_is_sent(shop, tmp_path):
     (tmp_path / "hello.html").write_text("<p>Hello {{ user_id }}</p>")
     (tmp_path / "sms.json").write_text('{"to": "+{{ mobile_number }}"}')
     (tmp_path / "terms.txt").write_bytes(b"terms")
     for command in (
-        ("init",),
-        ("settings", "set", "triggers", "on"),
-        ("settings", "set", "file.look", "0s"),
         ("campaign", "add", "hello", "--subject", "Grüße {{ user_id }}", "--html", tmp_path / "hello.html",
          "--from", "s@example.com", "--attach", tmp_path / "terms.txt", "--header", "X-Campaign: spring"),
         ("campaign", "add", "sms", "--channel", "webhook", "--medium", "sms", "--url", "https://gateway.example.com/",
@@ -139,8 +135,8 @@ def test_a_preview_shows_the_message_as_it_is_sent(xp, tmp_path):
         ("import", "add", "list", "--source", tmp_path / "list.csv", "--campaign", "hello"),
         ("run-now", "list"),
     ):  # fmt: skip
-        assert xp(*command).code == 0
-    shown = xp("campaign", "preview", "hello", "--profile", "u1")
+        assert shop(*command).code == 0
+    shown = shop("campaign", "preview", "hello", "--profile", "u1")
     assert "Attached: terms.txt (text/plain, 5 bytes)." in shown.err
     sent = email.message_from_bytes(next(iter(tmp_path.rglob("new/*"))).read_bytes(), policy=policy.default)
     differ = {"Date", "Message-ID"}
@@ -149,8 +145,8 @@ def test_a_preview_shows_the_message_as_it_is_sent(xp, tmp_path):
     assert [line for line in headers.splitlines() if line.split(":")[0] not in differ] == [
         f"{name}: {value}" for name, value in sent.items() if name not in differ
     ]
-    whole = xp("campaign", "preview", "hello", "--profile", "u1", "--html", "-").out
+    whole = shop("campaign", "preview", "hello", "--profile", "u1", "--html", "-").out
     assert whole.strip() == sent.get_body(("html",)).get_content().strip()
-    posted = xp("campaign", "preview", "sms", "--profile", "u1").out
+    posted = shop("campaign", "preview", "sms", "--profile", "u1").out
     assert posted.startswith("Posted to: https://gateway.example.com/\n")
     assert posted.endswith('{"to": "+447700900123"}\n')

@@ -20,14 +20,23 @@ OK = (200, {}, "{}")
 ENVELOPE = (200, {}, '{"code": 200, "success": true, "message": "OK"}')
 
 
-@pytest.fixture
-def shop(xp, tmp_path):
-    """A store with three people who agreed to sms, and an import of them."""
-    (tmp_path / "list.csv").write_text(
-        "user_id,email,mobile_number,sms_subscription,email_subscription,points\n"
-        "u1,a@example.com,353850000001,1,1,7\nu2,b@example.com,353850000002,1,0,\n,c@example.com,,,1,3\n",
-        encoding="utf-8",
-    )
+LIST = (
+    "user_id,email,mobile_number,sms_subscription,email_subscription,points\n"
+    "u1,a@example.com,353850000001,1,1,7\nu2,b@example.com,353850000002,1,0,\n,c@example.com,,,1,3\n"
+)
+
+pytestmark = pytest.mark.shop(
+    settings={"webhook.timeout": 1, "smtp.connections": 2},
+    attributes={"points": "integer"},
+    people=LIST,
+    campaign=None,
+    imports=None,
+)
+
+
+@pytest.fixture(autouse=True)
+def content(tmp_path):
+    """What a text message says, and the secrets of both receivers."""
     (tmp_path / "sms.json").write_text(
         '{"to": "+{{ mobile_number }}", "text": {{ ("Hello " ~ user_id ~ " \\"x\\"") | tojson }}}', encoding="utf-8"
     )
@@ -35,16 +44,6 @@ def shop(xp, tmp_path):
     (tmp_path / "token").write_text("t0p-secret")
     for name in ("secret", "token"):
         (tmp_path / name).chmod(0o600)
-    for command in (
-        ("init", "--timezone", "UTC"),
-        ("settings", "set", "triggers", "on"),
-        ("settings", "set", "file.look", "0s"),
-        ("settings", "set", "webhook.timeout", "1"),
-        ("settings", "set", "smtp.connections", "2"),
-        ("attribute", "add", "points", "integer"),
-    ):
-        assert xp(*command).code == 0
-    return xp
 
 
 @pytest.fixture

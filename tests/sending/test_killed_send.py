@@ -16,21 +16,9 @@ from servers.smtp_peer import smtp_peer
 KILLED = Path(__file__).parents[1] / "servers" / "killed.py"
 PEOPLE = 20
 
-
-def prepare(xp, tmp_path: Path) -> None:
-    lines = ["user_id,email,email_subscription", *(f"u{n:02},p{n}@example.com,1" for n in range(PEOPLE))]
-    (tmp_path / "list.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (tmp_path / "hello.txt").write_text("Hello {{ user_id }}", encoding="utf-8")
-    for command in (
-        ("init",),
-        ("settings", "set", "triggers", "on"),
-        ("settings", "set", "file.look", "0s"),
-        ("settings", "set", "smtp.connections", "3"),
-        ("campaign", "add", "hello", "--channel", "smtp", "--subject", "Hi", "--text", tmp_path / "hello.txt",
-         "--from", "news@example.com"),
-        ("import", "add", "list", "--source", tmp_path / "list.csv", "--campaign", "hello"),
-    ):  # fmt: skip
-        assert xp(*command).code == 0
+pytestmark = pytest.mark.shop(
+    people=PEOPLE, campaign=("--channel", "smtp", "--from", "news@example.com"), settings={"smtp.connections": 3}
+)
 
 
 THREADS = ["begin", "commit", "talk", "read"]
@@ -38,8 +26,7 @@ PROCESSES = ["begin", "commit", "tell", "sender-talk", "sender-read"]
 
 
 @pytest.mark.parametrize(("way", "step"), [*(("threads", s) for s in THREADS), *(("processes", s) for s in PROCESSES)])
-def test_a_send_killed_at_any_step_never_sends_twice_and_loses_nobody(xp, tmp_path, way, step):
-    prepare(xp, tmp_path)
+def test_a_send_killed_at_any_step_never_sends_twice_and_loses_nobody(shop, tmp_path, way, step):
     db = tmp_path / "xpimport.db"
     clean = db.read_bytes()
     mark = tmp_path / "killed"
@@ -50,7 +37,7 @@ def test_a_send_killed_at_any_step_never_sends_twice_and_loses_nobody(xp, tmp_pa
         db.write_bytes(clean)
         mark.unlink(missing_ok=True)
         with smtp_peer() as peer:
-            assert xp("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}").code == 0
+            assert shop("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}").code == 0
             command = [sys.executable, KILLED, step, nth, "--db", db, "run-now", "list"]
             environment = {**os.environ, "XPIMPORT_KILLED": way, "XPIMPORT_MARK": str(mark)}
             done = subprocess.run(
@@ -59,10 +46,10 @@ def test_a_send_killed_at_any_step_never_sends_twice_and_loses_nobody(xp, tmp_pa
             later = datetime.now(UTC)
             for _ in range(4):
                 # Given back for a minute, where all the lines were down.
-                assert xp("tick", now=later.isoformat()).code == 0
+                assert shop("tick", now=later.isoformat()).code == 0
                 later += timedelta(minutes=2)
             got = Counter(re.search(rb"^To: (\S+)", message, re.MULTILINE)[1].decode() for message in peer.messages)
-        check_fates(xp, db, got)
+        check_fates(shop, db, got)
         if not mark.exists():
             assert done.returncode == 0
             assert nth > 3

@@ -1,7 +1,6 @@
 """Whatever an operator, a clock and a power cut do in whatever order: nobody gets a message twice, and the sums hold."""
 
 import contextlib
-import io
 import json
 import os
 import re
@@ -14,12 +13,13 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from conftest import in_this_process
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from servers.smtp_peer import smtp_peer
+from shop import open_shop
 
-from xpimport.cli import main
 from xpimport.sending.content.compose import key_of
 
 KILLED = Path(__file__).parents[1] / "servers" / "killed.py"
@@ -35,19 +35,16 @@ class Operator(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.db = self.folder / "store.db"
+        self.xp = in_this_process(self.db)
         self.left = contextlib.ExitStack()
         self.peer = self.left.enter_context(smtp_peer())
         self.now = datetime(2026, 11, 24, 8, tzinfo=UTC)
         self.kills = 0
 
     def run(self, *arguments: object, expect: tuple[int, ...] = (0,)) -> str:
-        os.environ["XPIMPORT_NOW"] = self.now.isoformat()
-        out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
-        said = io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):
-            code = main(["--db", str(self.db), *map(str, arguments)])
-        assert code in expect, (arguments, code, said.getvalue())
-        return out.buffer.getvalue().decode()  # type: ignore[attr-defined]
+        done = self.xp(*map(str, arguments), now=self.now.isoformat())
+        assert done.code in expect, (arguments, done)
+        return done.out
 
     def kill(self, step: str, nth: int, *arguments: object) -> None:
         environment = {**os.environ, "XPIMPORT_NOW": self.now.isoformat()}
@@ -57,30 +54,16 @@ class Operator(RuleBasedStateMachine):
 
     @initialize(send_at=st.sampled_from([None, "09:00"]))
     def begin(self, send_at: str | None) -> None:
-        (self.folder / "hello.txt").write_text("Hello {{ user_id }}")
-        self.write(5, 0)
-        self.run("init", "--timezone", "UTC")
-        for name, value in (
-            ("triggers", "on"),
-            ("file.look", "0s"),
-            ("smtp.connections", LINES),
-            ("smtp.url", f"smtp://127.0.0.1:{self.peer.port}"),
-        ):
-            self.run("settings", "set", name, value)
-        hello = (
-            "campaign",
-            "add",
-            "hello",
-            "--channel",
-            "smtp",
-            "--subject",
-            "Hi",
-            "--text",
-            self.folder / "hello.txt",
+        open_shop(
+            self.xp,
+            self.folder,
+            settings={"smtp.connections": LINES, "smtp.url": f"smtp://127.0.0.1:{self.peer.port}"},
+            campaign=("--channel", "smtp", "--from", "news@example.com"),
+            people=None,
+            imports=("--send-at", send_at) if send_at else (),
+            now=self.now.isoformat(),
         )
-        self.run(*hello, "--from", "news@example.com")
-        at = ("--send-at", send_at) if send_at else ()
-        self.run("import", "add", "list", "--source", self.folder / "list.csv", "--campaign", "hello", *at)
+        self.write(5, 0)
 
     @rule(people=st.integers(1, 8), first=st.integers(0, 4))
     def write(self, people: int, first: int) -> None:
@@ -154,7 +137,6 @@ class Operator(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.left.close()
-        os.environ.pop("XPIMPORT_NOW", None)
         shutil.rmtree(self.folder)
 
 

@@ -17,21 +17,9 @@ from servers.smtp_peer import smtp_peer
 PEOPLE = 600
 
 
-@pytest.fixture
-def prepared(xp, tmp_path):
-    lines = ["user_id,email,email_subscription", *(f"u{n:03},p{n}@example.com,1" for n in range(PEOPLE))]
-    (tmp_path / "list.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (tmp_path / "hello.txt").write_text("Hello {{ user_id }}", encoding="utf-8")
-    for command in (
-        ("init",),
-        ("settings", "set", "triggers", "on"),
-        ("settings", "set", "file.look", "0s"),
-        ("campaign", "add", "hello", "--channel", "smtp", "--subject", "Hi", "--text", tmp_path / "hello.txt",
-         "--from", "news@example.com", "--rate", "300/s"),
-        ("import", "add", "list", "--source", tmp_path / "list.csv", "--campaign", "hello"),
-    ):  # fmt: skip
-        assert xp(*command).code == 0
-    return xp
+pytestmark = pytest.mark.shop(
+    people=PEOPLE, campaign=("--channel", "smtp", "--from", "news@example.com", "--rate", "300/s")
+)
 
 
 def children(pid: int) -> list[int]:
@@ -88,10 +76,10 @@ def check(got: Counter[str], states: dict[str, str], most_uncertain: int) -> Non
     assert Counter(states.values())["uncertain"] <= most_uncertain
 
 
-def test_senders_end_when_only_their_parent_is_killed_and_the_next_tick_sends_the_rest_once(prepared, tmp_path):
+def test_senders_end_when_only_their_parent_is_killed_and_the_next_tick_sends_the_rest_once(shop, tmp_path):
     db = tmp_path / "xpimport.db"
     with smtp_peer() as peer:
-        prepared("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}")
+        shop("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}")
         run, senders = sending(db, peer)
         os.kill(run.pid, signal.SIGKILL)
         run.wait()
@@ -101,35 +89,35 @@ def test_senders_end_when_only_their_parent_is_killed_and_the_next_tick_sends_th
         assert not any(alive(pid) for pid in senders)
         reached = len(peer.messages)
         assert reached < PEOPLE
-        assert prepared("tick").code == 0
+        assert shop("tick").code == 0
         check(recipients(peer), fates(db), 8)
-    assert prepared("task", "show", 1, "--json").json()["trigger"]["state"] == "sent"
+    assert shop("task", "show", 1, "--json").json()["trigger"]["state"] == "sent"
 
 
-def test_a_sender_that_is_killed_leaves_at_most_its_own_messages_uncertain_and_the_others_go_on(prepared, tmp_path):
+def test_a_sender_that_is_killed_leaves_at_most_its_own_messages_uncertain_and_the_others_go_on(shop, tmp_path):
     db = tmp_path / "xpimport.db"
     with smtp_peer() as peer:
-        prepared("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}")
+        shop("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}")
         run, senders = sending(db, peer)
         os.kill(senders[0], signal.SIGKILL)
         assert run.wait(60) in (0, 6)
         for _ in range(3):
-            prepared("tick")
+            shop("tick")
         check(recipients(peer), fates(db), 8)
 
 
-def test_stopping_in_mid_send_ends_it_between_messages(prepared, tmp_path):
+def test_stopping_in_mid_send_ends_it_between_messages(shop, tmp_path):
     db = tmp_path / "xpimport.db"
     with smtp_peer() as peer:
-        prepared("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}")
+        shop("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}")
         run, senders = sending(db, peer)
-        stopped = prepared("stop-trigger", "list")
+        stopped = shop("stop-trigger", "list")
         assert "in mid-send" in stopped.err
         assert run.wait(20) == 0
         assert not any(alive(pid) for pid in senders)
-        details = prepared("task", "show", 1, "--json").json()
+        details = shop("task", "show", 1, "--json").json()
         assert details["trigger"]["state"] == "stopped"
         assert details["delivery"]["accepted"] == len(peer.messages)
         assert details["delivery"]["unsent"] == PEOPLE - len(peer.messages)
-        prepared("tick")
+        shop("tick")
         assert details["delivery"]["accepted"] == len(peer.messages)

@@ -10,29 +10,19 @@ from contextlib import closing
 import pytest
 from servers.sink import smtp_sink
 
-pytestmark = pytest.mark.server("smtp-sink")
-
 PEOPLE = 20
 EIGHT = "2026-11-24T08:00:00+00:00"
 TEN_PAST = "2026-11-24T08:10:00+00:00"
 
+pytestmark = [
+    pytest.mark.server("smtp-sink"),
+    pytest.mark.shop(people=PEOPLE, campaign=("--channel", "smtp", "--from", "news@example.com")),
+]
 
-@pytest.fixture
-def shop(xp, tmp_path, free_port):
-    lines = ["user_id,email,email_subscription", *(f"u{n:02},p{n}@example.com,1" for n in range(PEOPLE))]
-    (tmp_path / "list.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (tmp_path / "hello.txt").write_text("Hello {{ user_id }}", encoding="utf-8")
-    for command in (
-        ("init", "--timezone", "UTC"),
-        ("settings", "set", "triggers", "on"),
-        ("settings", "set", "file.look", "0s"),
-        ("settings", "set", "smtp.url", f"smtp://127.0.0.1:{free_port}"),
-        ("campaign", "add", "hello", "--channel", "smtp", "--subject", "Hi", "--text", tmp_path / "hello.txt",
-         "--from", "news@example.com"),
-        ("import", "add", "list", "--source", tmp_path / "list.csv", "--campaign", "hello"),
-    ):  # fmt: skip
-        assert xp(*command).code == 0
-    return xp
+
+@pytest.fixture(autouse=True)
+def server(shop, free_port):
+    assert shop("settings", "set", "smtp.url", f"smtp://127.0.0.1:{free_port}").code == 0
 
 
 def delivery(xp):

@@ -1,7 +1,6 @@
 """A real Dask cluster on the loopback: a scheduler and workers, each a process of its own."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -9,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from servers.ports import wait_until_listening
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -42,7 +43,7 @@ def dask_cluster(folder: Path, port: int, workers: int = 2) -> Iterator[Cluster]
     scheduler = run(folder, "distributed.cli.dask_scheduler", "--port", str(port), *local)
     cluster = Cluster(port)
     try:
-        wait_for(lambda: reachable(port))
+        wait_until_listening(port)
         for _ in range(workers):
             cluster.workers.append(
                 run(folder, "distributed.cli.dask_worker", f"tcp://127.0.0.1:{port}", "--no-nanny", *local)
@@ -55,11 +56,6 @@ def dask_cluster(folder: Path, port: int, workers: int = 2) -> Iterator[Cluster]
         for process in (*cluster.workers, scheduler):
             process.kill()
             process.wait()
-
-
-def reachable(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait_for(condition) -> None:

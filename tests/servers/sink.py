@@ -4,12 +4,13 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from servers.ports import wait_until_listening
 
 
 @dataclass
@@ -38,8 +39,8 @@ def smtp_sink(folder: Path, port: int, *switches: str) -> Iterator[Sink]:
     place = ["-R", str(folder)] if user else []
     template = "m." if user else str(folder / "m.")
     running = subprocess.Popen([program, *user, *place, "-d", template, *switches, f"127.0.0.1:{port}", "1000"])
-    time.sleep(0.3)
     try:
+        wait_until_listening(port)
         yield Sink(port, folder)
     finally:
         running.kill()
