@@ -12,7 +12,6 @@ from xpimport.errors import Invalid
 from xpimport.reporting.history import task_details, task_list
 from xpimport.rules import trigger as rules
 from xpimport.rules.durations import parse_duration
-from xpimport.store.database import Store
 
 app = group("What ran, what came of each row, and what became of each person.")
 
@@ -49,7 +48,7 @@ def list_(
         filters = {name: value for name, value in wanted.items() if value is not None}
         for option, text in (("since", since), ("until", until)):
             if text is not None:
-                filters[option] = _moment(text, zone, option)
+                filters[option] = _instant(text, zone, option)
         found = task_list(store, filters, limit)
     if chosen != "table":
         screen.listing(found, {}, chosen, "")
@@ -68,7 +67,7 @@ def list_(
     screen.listing(rows, columns, chosen, "No tasks yet. Run an import: xpimport run-now --help")
 
 
-def _moment(text: str, zone: str, option: str) -> str:
+def _instant(text: str, zone: str, option: str) -> str:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
@@ -108,18 +107,13 @@ def show(ctx: typer.Context, task: Annotated[int, typer.Argument(help="The task.
     """Show everything about one task."""
     with store_of(ctx) as store:
         details = task_details(store, task)
-        zone = _zone(store, task)
+        zone = imports.timezone_of(store, task)
     if json:
         screen.json_out(details)
         return
     summary(details, zone)
     say_notes(details)
     _offers(details)
-
-
-def _zone(store: Store, task: int) -> str:
-    zone = store.scalar("SELECT i.timezone FROM tasks t JOIN imports i ON i.id = t.import_id WHERE t.id = ?", task)
-    return str(zone or settings.get(store, "timezone"))
 
 
 def summary(details: dict[str, Any], zone: str) -> None:
