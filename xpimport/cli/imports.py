@@ -86,10 +86,10 @@ def _tell(kept: Kept, verb: str) -> None:
     found = kept.found
     screen.say(f"{verb} the import {found.name}, reading {shown_source(found.definition.source)}.")
     if found.next_run_at is not None:
-        screen.say(f"Next run: {screen.moment(found.next_run_at, found.timezone, distance=True)}.")
+        screen.say(f"Next run: {screen.instant(found.next_run_at, found.timezone, distance=True)}.")
         if found.campaign is not None:
             send = send_instant(found.send_at, found.timezone, found.next_run_at)
-            when = "as soon as it completes" if send is None else screen.moment(send, found.timezone, distance=True)
+            when = "as soon as it completes" if send is None else screen.instant(send, found.timezone, distance=True)
             screen.say(f"It then sends {found.campaign}: {when}.")
     for warning in kept.warnings:
         screen.say(f"Warning: {warning}")
@@ -129,7 +129,7 @@ def list_(ctx: typer.Context, json: Json = False, csv: Csv = False, nl: Nl = Fal
     rows = [_shown(one) for one in found]
     if chosen == "table":
         for row, one in zip(rows, found, strict=True):
-            row["next_run_at"] = screen.moment(one.next_run_at, one.timezone) if one.next_run_at else "by hand"
+            row["next_run_at"] = screen.instant(one.next_run_at, one.timezone) if one.next_run_at else "by hand"
             row["last"] = f"{one.last_status} (task {one.last_task})" if one.last_task else ""
             row["sends"] = f"{one.campaign} {one.send_at or 'at once'}" if one.campaign else ""
     columns = {
@@ -163,7 +163,7 @@ def show(ctx: typer.Context, name: Name, json: Json = False) -> None:
             ("Schedule", f"{found.schedule} ({found.timezone})" if found.schedule else "by hand"),
             (
                 "Next run",
-                screen.moment(found.next_run_at, found.timezone, distance=True) if found.next_run_at else None,
+                screen.instant(found.next_run_at, found.timezone, distance=True) if found.next_run_at else None,
             ),
             ("Campaign", found.campaign),
             ("Sends", (found.send_at or "as soon as it completes") if found.campaign else None),
@@ -188,7 +188,7 @@ def activate(ctx: typer.Context, name: Name) -> None:
         found, changed = imports.set_active(store, name, active=True)
     screen.say(f"{name} {'is active' if changed else 'was active already'}. Undo: xpimport import deactivate {name}")
     if found.next_run_at:
-        screen.say(f"Next run: {screen.moment(found.next_run_at, found.timezone, distance=True)}.")
+        screen.say(f"Next run: {screen.instant(found.next_run_at, found.timezone, distance=True)}.")
 
 
 @app.command("deactivate", epilog="Example: xpimport import deactivate vip")

@@ -132,7 +132,7 @@ def plan(
     found = [
         {
             "at": f"{one.at:%Y-%m-%dT%H:%M:%SZ}",
-            "local": screen.moment(one.at, one.zone) + f" {one.at.astimezone(ZoneInfo(one.zone)):%z}",
+            "local": screen.instant(one.at, one.zone) + f" {one.at.astimezone(ZoneInfo(one.zone)):%z}",
             "away": screen.away(one.at),
             "what": one.what,
             "import": one.import_name,

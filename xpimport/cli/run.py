@@ -60,8 +60,8 @@ def _tell_forecast(found: Forecast, zone: str) -> None:
     """Before the long part of a run with a send time: whether it is expected to be through by then."""
     if found.send_at is None or found.seconds is None or (found.seconds < 1 and not found.late):
         return
-    when = screen.moment(found.completes, zone)
-    sends = screen.moment(found.send_at, zone)
+    when = screen.instant(found.completes, zone)
+    sends = screen.instant(found.send_at, zone)
     if found.late:
         screen.say(
             f"Warning: expected to take {screen.lasting(found.seconds)}, until {when}; its send time, {sends}, would be "

@@ -88,7 +88,7 @@ def _line(details: dict[str, Any], zone: str) -> dict[str, Any]:
     return {
         "id": details["id"],
         "what": details["import"] if imported else f"excluded users ({details['import']})",
-        "started": screen.moment(details["started_at"], zone),
+        "started": screen.instant(details["started_at"], zone),
         "status": details["status"],
         "rows": details["rows"]["read"] if imported else "",
         "rejected": details["rows"]["rejected"] if imported else "",
@@ -126,9 +126,9 @@ def summary(details: dict[str, Any], zone: str) -> None:
             ("Task", f"{details['id']}, {details['type'].replace('_', ' ')} of {details['import']}"),
             ("Status", details["status"] + (f", attempt {details['attempt']}" if details["attempt"] > 1 else "")),
             ("Rest of", f"task {details['rest_of']}" if details["rest_of"] else None),
-            ("Scheduled for", screen.moment(details["scheduled_for"], zone)),
-            ("Started", screen.moment(started, zone)),
-            ("Finished", screen.moment(finished, zone)),
+            ("Scheduled for", screen.instant(details["scheduled_for"], zone)),
+            ("Started", screen.instant(started, zone)),
+            ("Finished", screen.instant(finished, zone)),
             ("Progress", _progress(details, zone)),
             ("Waiting", details.get("waiting_because")),
             ("File", files),
@@ -178,7 +178,7 @@ def _progress(details: dict[str, Any], zone: str) -> str | None:
         text += f", {screen.number(round(progress['rate']))} {unit}/s"
     if progress["seconds_left"]:
         text += f", {screen.lasting(progress['seconds_left'])} left of {progress['stage']}"
-    return text + (f"; expected to complete {screen.moment(expected, zone, distance=True)}" if expected else "")
+    return text + (f"; expected to complete {screen.instant(expected, zone, distance=True)}" if expected else "")
 
 
 def _deliveries(delivery: dict[str, Any]) -> None:
@@ -196,7 +196,7 @@ def trigger_line(trigger: dict[str, Any], zone: str) -> str:
     because = f", because {rules.REASONS[reason]}" if reason in rules.REASONS else ""
     when = ""
     if trigger["send_at"] and state in {rules.SCHEDULED, rules.WAITING}:
-        when = f" for {screen.moment(trigger['send_at'], zone, distance=True)}"
+        when = f" for {screen.instant(trigger['send_at'], zone, distance=True)}"
     return f"Campaign {campaign}: {state}{when}{because}."
 
 

@@ -48,7 +48,7 @@ def release_trigger(
         released = triggers.release(store, task, at)
         zone = imports.timezone_of(store, task)
         ahead = released.send_at > now()
-    when = screen.moment(released.send_at, zone, distance=ahead)
+    when = screen.instant(released.send_at, zone, distance=ahead)
     screen.say(f"The trigger of task {task} is armed: {f'it sends at {when}' if ahead else 'the next tick sends it'}.")
     screen.say(f"Undo: xpimport stop-trigger {task}")
 
@@ -59,7 +59,7 @@ def approve_trigger(ctx: typer.Context, task: Annotated[int, typer.Argument(help
     with store_of(ctx) as store:
         trigger = triggers.approve(store, task)
         zone = imports.timezone_of(store, task)
-    when = screen.moment(trigger.send_at, zone, distance=True) if trigger.send_at else "its time"
+    when = screen.instant(trigger.send_at, zone, distance=True) if trigger.send_at else "its time"
     screen.say(f"Approved the trigger of task {task}: it sends at {when}.")
     screen.say(f"Undo: xpimport stop-trigger {task}")
 

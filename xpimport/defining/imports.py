@@ -78,7 +78,7 @@ def _check_send_time(draft: Import) -> None:
             raise Invalid("--send-at without --campaign: there is nothing to send. Add --campaign NAME.")
         parse_send_time(draft.send_at)
     if draft.definition.require_approval and draft.send_at is None:
-        raise Invalid("--require-approval needs a moment by which somebody has approved: add --send-at HH:MM.")
+        raise Invalid("--require-approval needs a send time by which somebody has approved: add --send-at HH:MM.")
 
 
 def _check_format(definition: Definition) -> None:

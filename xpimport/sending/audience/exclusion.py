@@ -76,7 +76,7 @@ def _clear(store: Store, trigger: Trigger) -> None:
 
 
 def blocked(medium: str, *, ignore_subscription: bool) -> str:
-    """SQL for why a profile p may not be written to at this moment, or NULL; asked again with every message."""
+    """SQL for why a profile p may not be written to now, or NULL; asked again with every message."""
     column, sub = ADDRESS[medium], SUBSCRIPTION[medium]
     key = f"lower(p.{column})" if medium == "email" else f"p.{column}"
     listed = "EXISTS (SELECT 1 FROM {table} x WHERE x.medium = '{medium}' AND x.address = {key})"
