@@ -1,6 +1,8 @@
 """The house holds: imports run one way, and an idle tick loads and writes next to nothing."""
 
+import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -54,6 +56,21 @@ def test_an_import_that_runs_another_way_is_found(tmp_path, file, line):
 def test_only_screen_knows_rich():
     users = [path.name for path in PACKAGE.rglob("*.py") if "from rich" in path.read_text(encoding="utf-8")]
     assert users == ["screen.py"]
+
+
+SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|PRAGMA|ATTACH|FROM \w+ (?:WHERE|JOIN))\b")
+QUESTIONS = {"execute", "executemany", "scalar", "one", "all"}
+
+
+def test_the_command_line_holds_no_sql():
+    found = []
+    for path in sorted((PACKAGE / "cli").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr
+            text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+            if called in QUESTIONS or SQL.search(text):
+                found.append(f"{path.name}:{node.lineno}")
+    assert found == []
 
 
 @pytest.fixture

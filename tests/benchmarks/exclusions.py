@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from xpimport.defining import attributes
 from xpimport.sending import triggers
 from xpimport.sending.audience.exclusion import decide_exclusions
 from xpimport.store.database import open_store
@@ -68,7 +69,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(prepare(Path(folder), chosen.people))
         start = time.perf_counter()
-        decide_exclusions(store, triggers.get(store, 3))
+        decide_exclusions(store, triggers.get(store, 3), attributes.types(store))
         seconds = time.perf_counter() - start
         for state, reason, count in store.all(
             "SELECT state, reason, count(*) FROM deliveries WHERE trigger_id = 3 GROUP BY 1, 2 ORDER BY 3 DESC"

@@ -15,6 +15,7 @@ import pytest
 
 from xpimport.flow import import_run
 from xpimport.flow import progress as progress_module
+from xpimport.flow.progress import Progress
 from xpimport.reporting.history import task_details
 from xpimport.store.database import open_store
 
@@ -39,7 +40,7 @@ def test_the_task_tells_how_far_it_is_while_it_runs(shop, tmp_path, monkeypatch)
             seen.append(progress)
 
     with closing(worker), closing(looker):
-        progress = import_run.Progress(look, look, look)
+        progress = Progress(look, look, look)
         import_run.run_now(worker, "list", source=None, again=False, progress=progress)
         assert task_details(looker, 1)["progress"] is None
     assert {one["stage"] for one in seen} >= {"reading", "settling", "merging"}

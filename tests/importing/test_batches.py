@@ -61,7 +61,7 @@ NOW = "2026-12-01T00:00:00Z"
 
 
 class Model:
-    """What DESIGN says of consent and merging, one row at a time, without SQL."""
+    """The rules of consent and merging, one row at a time, without SQL."""
 
     def __init__(self) -> None:
         self.people: list[dict[str, str | int | None]] = [

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from servers.smtp_peer import DROP, HANG, Peer, Script, certificate, smtp_peer
 
 from xpimport.errors import Invalid, Unreachable
+from xpimport.rules.locations import is_loopback
 from xpimport.secrets import resolve
 from xpimport.sending.channels import ACCEPTED, AuthRefused, Channel, Outcome, Outgoing, Session, open_channel
-from xpimport.sending.channels.smtp import is_loopback
 from xpimport.sending.channels.smtp_connection import stuffed
 
 SECRET = "s3cret-sentinel-p4ss"

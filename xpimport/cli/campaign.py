@@ -84,7 +84,7 @@ def show(ctx: typer.Context, name: Name, json: Json = False) -> None:
             ("Live", found.live),
             ("Channel", f"{found.channel} ({found.medium})"),
             *shown_options(found),
-            ("Changed", screen.moment(found.changed_at)),
+            ("Changed", screen.instant(found.changed_at)),
         ]
     )
     for title, content in (("Text", found.text), ("HTML", found.html)):

@@ -8,19 +8,20 @@ from typing import Any
 
 from xpimport.cli import screen
 from xpimport.cli.options import example
-from xpimport.cli.running import send_at_once
 from xpimport.cli.task import summary
 from xpimport.defining import attributes, campaigns, settings
 from xpimport.defining.campaigns import Campaign
 from xpimport.defining.imports import Import
 from xpimport.errors import Failed
 from xpimport.flow.campaigns import keep_campaign, preview
-from xpimport.flow.import_run import Progress, run_now
+from xpimport.flow.import_run import run_now
 from xpimport.flow.imports import keep_import
+from xpimport.flow.progress import Progress
+from xpimport.flow.setup import make_store
 from xpimport.reporting import history, rows
+from xpimport.reporting.profiles import first_reached
 from xpimport.rules.definition import Definition
-from xpimport.sending import triggers
-from xpimport.store.database import Store, create_store
+from xpimport.store.database import Store
 from xpimport.store.location import default_path, files_directory
 
 
@@ -39,15 +40,15 @@ def demo() -> None:
     folder = examples()
     path = Path(default_path()).parent / "demo.db"
     _clear(path)
-    store, _ = create_store(path)
+    # Always the same number, so that the demo's messages are, too.
+    store = make_store(path, None, store_id="demo").store
     with contextlib.closing(store.db):
         _title("1. A campaign, and an import that sends it to the people of a list")
         _define(store, folder)
         _title("2. The import, and the campaign at once to exactly those people")
         with screen.progress() as bars:
             steps = Progress(bars.reading, bars.merging, bars.sending)
-            task = run_now(store, "spring-list", source=None, again=False, progress=steps)
-            send_at_once(store, task, steps)
+            task = run_now(store, "spring-list", source=None, again=False, progress=steps).task
         details = history.task_details(store, task)
         if details["status"] != "completed":
             raise Failed(f"The demo's import failed: {details['error']['message']}")
@@ -70,9 +71,6 @@ def _clear(path: Path) -> None:
 
 
 def _define(store: Store, folder: Path) -> None:
-    with store.writing():
-        store.db.execute("INSERT INTO settings VALUES ('store.id', 'demo')")
-    settings.put(store, "timezone", settings.local_zone()[0])
     settings.put(store, "triggers", "on")
     settings.put(store, "file.look", "0s")
     for name, kind in (("first_name", "string"), ("city", "string"), ("points", "integer")):
@@ -111,13 +109,7 @@ def _excluded(store: Store, task: int) -> None:
 
 
 def _message(store: Store, task: int) -> None:
-    trigger = triggers.of_task(store, task)
-    profile = store.scalar(
-        "SELECT d.profile_id FROM deliveries d JOIN profiles p ON p.id = d.profile_id WHERE d.trigger_id = ?"
-        " AND d.state = 'accepted' AND p.first_name IS NOT NULL ORDER BY d.profile_id LIMIT 1",
-        trigger.id if trigger else 0,
-    )
-    made = preview(store, "welcome", profile)
+    made = preview(store, "welcome", first_reached(store, task, "first_name"))
     headers = [f"{name}: {value}" for name, value in made.headers if name in {"To", "Subject"}]
     for line in (*headers, "", *made.text.splitlines()):
         screen.out("  " + screen.visible(line))

@@ -12,11 +12,12 @@ from xpimport.cli.options import Csv, Json, Nl, Yes, form, group, store_of
 from xpimport.clock import now
 from xpimport.defining import imports, settings
 from xpimport.defining.imports import Import
-from xpimport.flow.import_run import send_instant
-from xpimport.flow.imports import Kept, check_import, keep_import
+from xpimport.flow.import_check import check_import
+from xpimport.flow.imports import Kept, keep_import
 from xpimport.rules.definition import Definition
 from xpimport.rules.durations import format_duration, parse_duration
 from xpimport.rules.locations import shown_source
+from xpimport.rules.trigger import send_instant
 
 app = group("Where a list comes from, how it is read, when it runs, and which campaign goes to its people.")
 
@@ -64,7 +65,7 @@ def edit(
     no_send_at: Annotated[bool, typer.Option("--no-send-at", help="Send as soon as the import completes.")] = False,
     no_schedule: Annotated[bool, typer.Option("--no-schedule", help="Run by hand only.")] = False,
 ) -> None:
-    """Change an import. A trigger that is armed keeps its moment."""
+    """Change an import. A trigger that is armed keeps its instant."""
     changes = definition_changes(options) | ({"source": source} if source else {})
     with store_of(ctx) as store:
         found = imports.get(store, name)
@@ -85,10 +86,10 @@ def _tell(kept: Kept, verb: str) -> None:
     found = kept.found
     screen.say(f"{verb} the import {found.name}, reading {shown_source(found.definition.source)}.")
     if found.next_run_at is not None:
-        screen.say(f"Next run: {screen.moment(found.next_run_at, found.timezone, distance=True)}.")
+        screen.say(f"Next run: {screen.instant(found.next_run_at, found.timezone, distance=True)}.")
         if found.campaign is not None:
-            send = send_instant(found, found.next_run_at)
-            when = "as soon as it completes" if send is None else screen.moment(send, found.timezone, distance=True)
+            send = send_instant(found.send_at, found.timezone, found.next_run_at)
+            when = "as soon as it completes" if send is None else screen.instant(send, found.timezone, distance=True)
             screen.say(f"It then sends {found.campaign}: {when}.")
     for warning in kept.warnings:
         screen.say(f"Warning: {warning}")
@@ -96,7 +97,7 @@ def _tell(kept: Kept, verb: str) -> None:
 
 
 def _shown(found: Import) -> dict[str, Any]:
-    send = send_instant(found, found.next_run_at or now()) if found.campaign else None
+    send = send_instant(found.send_at, found.timezone, found.next_run_at or now()) if found.campaign else None
     definition = vars(found.definition).copy()
     return {
         "name": found.name,
@@ -128,7 +129,7 @@ def list_(ctx: typer.Context, json: Json = False, csv: Csv = False, nl: Nl = Fal
     rows = [_shown(one) for one in found]
     if chosen == "table":
         for row, one in zip(rows, found, strict=True):
-            row["next_run_at"] = screen.moment(one.next_run_at, one.timezone) if one.next_run_at else "by hand"
+            row["next_run_at"] = screen.instant(one.next_run_at, one.timezone) if one.next_run_at else "by hand"
             row["last"] = f"{one.last_status} (task {one.last_task})" if one.last_task else ""
             row["sends"] = f"{one.campaign} {one.send_at or 'at once'}" if one.campaign else ""
     columns = {
@@ -162,7 +163,7 @@ def show(ctx: typer.Context, name: Name, json: Json = False) -> None:
             ("Schedule", f"{found.schedule} ({found.timezone})" if found.schedule else "by hand"),
             (
                 "Next run",
-                screen.moment(found.next_run_at, found.timezone, distance=True) if found.next_run_at else None,
+                screen.instant(found.next_run_at, found.timezone, distance=True) if found.next_run_at else None,
             ),
             ("Campaign", found.campaign),
             ("Sends", (found.send_at or "as soon as it completes") if found.campaign else None),
@@ -187,12 +188,12 @@ def activate(ctx: typer.Context, name: Name) -> None:
         found, changed = imports.set_active(store, name, active=True)
     screen.say(f"{name} {'is active' if changed else 'was active already'}. Undo: xpimport import deactivate {name}")
     if found.next_run_at:
-        screen.say(f"Next run: {screen.moment(found.next_run_at, found.timezone, distance=True)}.")
+        screen.say(f"Next run: {screen.instant(found.next_run_at, found.timezone, distance=True)}.")
 
 
 @app.command("deactivate", epilog="Example: xpimport import deactivate vip")
 def deactivate(ctx: typer.Context, name: Name) -> None:
-    """Switch an import's schedule off; run-now still works, an armed trigger keeps its moment."""
+    """Switch an import's schedule off; run-now still works, an armed trigger keeps its instant."""
     with store_of(ctx) as store:
         _, changed = imports.set_active(store, name, active=False)
     screen.say(f"{name} {'is inactive' if changed else 'was inactive already'}. Undo: xpimport import activate {name}")

@@ -45,7 +45,7 @@ def show(ctx: typer.Context, who: Who, json: Json = False) -> None:
     lists = ("opt_outs", "deliveries")
     screen.pairs([(name, value) for name, value in details.items() if name not in lists])
     for one in details["opt_outs"]:
-        screen.out(f"The {one['medium']} address opted out on {screen.moment(one['opted_out_at'])} ({one['source']}).")
+        screen.out(f"The {one['medium']} address opted out on {screen.instant(one['opted_out_at'])} ({one['source']}).")
     if details["deliveries"]:
         screen.table(
             [[one["task_id"], one["campaign"], one["state"], one["reason"]] for one in details["deliveries"]],

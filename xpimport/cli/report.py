@@ -15,8 +15,9 @@ from xpimport.cli import screen
 from xpimport.cli.options import Csv, Json, Nl, example, form, store_of
 from xpimport.cli.task import summary
 from xpimport.clock import now
+from xpimport.defining import imports
 from xpimport.errors import Failed, Invalid
-from xpimport.flow.triggers import known_task
+from xpimport.importing import tasks
 from xpimport.reporting import history, rows
 from xpimport.reporting.plan import plan as planned
 from xpimport.store.database import Store
@@ -63,7 +64,7 @@ def report(
 
 def _task(store: Store, task: int | None, *, rejected: bool) -> int:
     if task is not None:
-        return known_task(store, task)
+        return tasks.known(store, task)
     newest = history.newest_import(store) if rejected else history.newest_begun(store)
     screen.say(f"Task {newest}, the newest {'import' if rejected else 'whose sending has begun'}.")
     return newest
@@ -71,7 +72,7 @@ def _task(store: Store, task: int | None, *, rejected: bool) -> int:
 
 def _summary(store: Store, task: int, chosen: str, output: Path | None) -> None:
     details = history.task_details(store, task)
-    zone = store.scalar("SELECT i.timezone FROM tasks t JOIN imports i ON i.id = t.import_id WHERE t.id = ?", task)
+    zone = imports.timezone_of(store, task)
     with _out(output):
         if chosen == "table":
             summary(details, zone)
@@ -131,7 +132,7 @@ def plan(
     found = [
         {
             "at": f"{one.at:%Y-%m-%dT%H:%M:%SZ}",
-            "local": screen.moment(one.at, one.zone) + f" {one.at.astimezone(ZoneInfo(one.zone)):%z}",
+            "local": screen.instant(one.at, one.zone) + f" {one.at.astimezone(ZoneInfo(one.zone)):%z}",
             "away": screen.away(one.at),
             "what": one.what,
             "import": one.import_name,

@@ -68,15 +68,15 @@ def percent(share: float) -> str:
     return f"{int(share * 100 + 1e-9)} %"
 
 
-def moment(instant: datetime | str | None, zone: str | None = None, *, distance: bool = False) -> str:
+def instant(at: datetime | str | None, zone: str | None = None, *, distance: bool = False) -> str:
     """An instant on a zone's clock, with the zone, and how far off it is if asked."""
-    if instant is None:
+    if at is None:
         return ""
-    if isinstance(instant, str):
-        instant = datetime.fromisoformat(instant)
-    local = instant.astimezone(ZoneInfo(zone) if zone else UTC)
+    if isinstance(at, str):
+        at = datetime.fromisoformat(at)
+    local = at.astimezone(ZoneInfo(zone) if zone else UTC)
     shown = f"{local:%a %Y-%m-%d %H:%M} {local.tzname()}"
-    return f"{shown} ({away(instant)})" if distance else shown
+    return f"{shown} ({away(at)})" if distance else shown
 
 
 def away(instant: datetime) -> str:

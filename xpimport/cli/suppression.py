@@ -10,7 +10,7 @@ import typer
 from xpimport.cli import screen
 from xpimport.cli.options import Csv, Json, Limit, Medium, Nl, example, form, group, store_of
 from xpimport.errors import Failed
-from xpimport.flow import triggers
+from xpimport.flow import opt_outs
 from xpimport.people import suppressions
 from xpimport.people.suppressions import COLUMNS, Suppression
 from xpimport.rules.formulas import guarded
@@ -113,5 +113,5 @@ def unsubscribe(
 ) -> None:
     """Opt out whoever got the message that a token came with; for whatever receives the clicks."""
     with store_of(ctx) as store:
-        medium, changed = triggers.unsubscribe(store, token.strip())
+        medium, changed = opt_outs.unsubscribe(store, token.strip())
     screen.say(f"The address of this message {'has opted out' if changed else 'had opted out already'} ({medium}).")

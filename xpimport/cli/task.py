@@ -12,7 +12,6 @@ from xpimport.errors import Invalid
 from xpimport.reporting.history import task_details, task_list
 from xpimport.rules import trigger as rules
 from xpimport.rules.durations import parse_duration
-from xpimport.store.database import Store
 
 app = group("What ran, what came of each row, and what became of each person.")
 
@@ -49,7 +48,7 @@ def list_(
         filters = {name: value for name, value in wanted.items() if value is not None}
         for option, text in (("since", since), ("until", until)):
             if text is not None:
-                filters[option] = _moment(text, zone, option)
+                filters[option] = _instant(text, zone, option)
         found = task_list(store, filters, limit)
     if chosen != "table":
         screen.listing(found, {}, chosen, "")
@@ -68,7 +67,7 @@ def list_(
     screen.listing(rows, columns, chosen, "No tasks yet. Run an import: xpimport run-now --help")
 
 
-def _moment(text: str, zone: str, option: str) -> str:
+def _instant(text: str, zone: str, option: str) -> str:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
@@ -89,7 +88,7 @@ def _line(details: dict[str, Any], zone: str) -> dict[str, Any]:
     return {
         "id": details["id"],
         "what": details["import"] if imported else f"excluded users ({details['import']})",
-        "started": screen.moment(details["started_at"], zone),
+        "started": screen.instant(details["started_at"], zone),
         "status": details["status"],
         "rows": details["rows"]["read"] if imported else "",
         "rejected": details["rows"]["rejected"] if imported else "",
@@ -108,18 +107,13 @@ def show(ctx: typer.Context, task: Annotated[int, typer.Argument(help="The task.
     """Show everything about one task."""
     with store_of(ctx) as store:
         details = task_details(store, task)
-        zone = _zone(store, task)
+        zone = imports.timezone_of(store, task)
     if json:
         screen.json_out(details)
         return
     summary(details, zone)
     say_notes(details)
     _offers(details)
-
-
-def _zone(store: Store, task: int) -> str:
-    zone = store.scalar("SELECT i.timezone FROM tasks t JOIN imports i ON i.id = t.import_id WHERE t.id = ?", task)
-    return str(zone or settings.get(store, "timezone"))
 
 
 def summary(details: dict[str, Any], zone: str) -> None:
@@ -132,9 +126,9 @@ def summary(details: dict[str, Any], zone: str) -> None:
             ("Task", f"{details['id']}, {details['type'].replace('_', ' ')} of {details['import']}"),
             ("Status", details["status"] + (f", attempt {details['attempt']}" if details["attempt"] > 1 else "")),
             ("Rest of", f"task {details['rest_of']}" if details["rest_of"] else None),
-            ("Scheduled for", screen.moment(details["scheduled_for"], zone)),
-            ("Started", screen.moment(started, zone)),
-            ("Finished", screen.moment(finished, zone)),
+            ("Scheduled for", screen.instant(details["scheduled_for"], zone)),
+            ("Started", screen.instant(started, zone)),
+            ("Finished", screen.instant(finished, zone)),
             ("Progress", _progress(details, zone)),
             ("Waiting", details.get("waiting_because")),
             ("File", files),
@@ -184,7 +178,7 @@ def _progress(details: dict[str, Any], zone: str) -> str | None:
         text += f", {screen.number(round(progress['rate']))} {unit}/s"
     if progress["seconds_left"]:
         text += f", {screen.lasting(progress['seconds_left'])} left of {progress['stage']}"
-    return text + (f"; expected to complete {screen.moment(expected, zone, distance=True)}" if expected else "")
+    return text + (f"; expected to complete {screen.instant(expected, zone, distance=True)}" if expected else "")
 
 
 def _deliveries(delivery: dict[str, Any]) -> None:
@@ -202,7 +196,7 @@ def trigger_line(trigger: dict[str, Any], zone: str) -> str:
     because = f", because {rules.REASONS[reason]}" if reason in rules.REASONS else ""
     when = ""
     if trigger["send_at"] and state in {rules.SCHEDULED, rules.WAITING}:
-        when = f" for {screen.moment(trigger['send_at'], zone, distance=True)}"
+        when = f" for {screen.instant(trigger['send_at'], zone, distance=True)}"
     return f"Campaign {campaign}: {state}{when}{because}."
 
 

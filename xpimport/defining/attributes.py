@@ -1,12 +1,11 @@
 """Attributes: the built-in ones and those that the user adds, each a typed column of the profiles."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xpimport.clock import now, to_text
 from xpimport.errors import Invalid, Refused
 from xpimport.rules.cells import STRING_LENGTH
-from xpimport.rules.values import ATTRIBUTE_TYPES, BUILT_IN, SQL_TYPES, valid_name
+from xpimport.rules.values import ATTRIBUTE_TYPES, BUILT_IN, SQL_TYPES, Kinds, valid_name
 from xpimport.store.database import Store
 
 # Columns of our own, and words that a template could not use as a name.
@@ -66,6 +65,11 @@ def add(store: Store, name: str, kind: str, max_length: int | None = None) -> At
     return Attribute(name, kind, max_length, built_in=False)
 
 
-def kinds(attributes: Mapping[str, Attribute]) -> dict[str, str]:
-    """Attribute name -> type."""
-    return {attribute.name: attribute.type for attribute in attributes.values()}
+def kinds(store: Store) -> Kinds:
+    """All attributes, each with its type and, for strings, how many characters it holds."""
+    return {name: (found.type, found.max_length) for name, found in everything(store).items()}
+
+
+def types(store: Store) -> dict[str, str]:
+    """All attributes, each with its type."""
+    return {name: found.type for name, found in everything(store).items()}

@@ -1,13 +1,15 @@
 """Imports: the automation that a list file follows, with its schedule, campaign and send time."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from xpimport.clock import from_text, now, to_text
+from xpimport.defining import settings
 from xpimport.defining.campaigns import check_name, refuse_while_armed
 from xpimport.errors import Invalid, NotFound, Refused
-from xpimport.rules.definition import FORMATS, MEDIA, Definition
+from xpimport.rules.definition import FORMATS, MEDIA, Definition, check_mapping
 from xpimport.rules.phones import check_region
 from xpimport.rules.schedule import next_after, parse_schedule, parse_send_time, parse_zone
 from xpimport.store.database import Store
@@ -41,13 +43,16 @@ class Import:
     last_run_at: datetime | None = None
 
 
-def check(draft: Import) -> None:
-    """Refuse values that do not fit, each with the option it came from.
+def checked(draft: Import, attributes: Collection[str]) -> Import:
+    """A draft whose values fit, with its name trimmed; a mapping may name `attributes`.
 
     Raises:
-        Invalid: a choice, region, schedule, zone, send time or guard is off, or a send time stands without a campaign.
+        Invalid: naming the option: the name, the mapping, a choice, region, schedule, zone, send time or guard is off,
+            or a send time stands without a campaign.
     """
+    draft = replace(draft, name=check_name(draft.name, "an import"))
     definition = draft.definition
+    check_mapping(definition.mapping, definition.identify_by, attributes)
     for name, allowed in CHOICES.items():
         value = getattr(definition, name)
         if value not in allowed:
@@ -64,6 +69,7 @@ def check(draft: Import) -> None:
     _check_send_time(draft)
     if not definition.source.strip():
         raise Invalid("--source is empty. Name a file, like --source /data/lists/vip.csv")
+    return draft
 
 
 def _check_send_time(draft: Import) -> None:
@@ -72,7 +78,7 @@ def _check_send_time(draft: Import) -> None:
             raise Invalid("--send-at without --campaign: there is nothing to send. Add --campaign NAME.")
         parse_send_time(draft.send_at)
     if draft.definition.require_approval and draft.send_at is None:
-        raise Invalid("--require-approval needs a moment by which somebody has approved: add --send-at HH:MM.")
+        raise Invalid("--require-approval needs a send time by which somebody has approved: add --send-at HH:MM.")
 
 
 def _check_format(definition: Definition) -> None:
@@ -90,29 +96,25 @@ def next_run(draft: Import, after: datetime) -> datetime | None:
 
 
 def add(store: Store, draft: Import) -> Import:
-    """Keep a new import, active at once.
+    """Keep a new, checked import, active at once.
 
     Raises:
-        Invalid: the name or a value cannot be used.
         Refused: the name is taken.
     """
-    name = check_name(draft.name, "an import")
-    check(draft)
-    at = now()
+    name, at = draft.name, now()
     with store.writing():
         if store.scalar("SELECT 1 FROM imports WHERE name = ? AND removed_at IS NULL", name):
             raise Refused(f"There is an import {name!r} already. Change it with: xpimport import edit {name}")
         store.db.execute(
             "INSERT INTO imports (name, source, options, schedule, timezone, campaign_id, send_at, next_run_at,"
             " created_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (name, *_values(draft), _moment(next_run(draft, at)), to_text(at), to_text(at)),
+            (name, *_values(draft), _text(next_run(draft, at)), to_text(at), to_text(at)),
         )
     return get(store, name)
 
 
 def change(store: Store, draft: Import) -> Import:
-    """Keep `draft` in place of what its id held; an armed trigger keeps its instant, a schedule starts from now."""
-    check(draft)
+    """Keep a checked `draft` in place of what its id held; an armed trigger keeps its instant, a schedule starts from now."""
     at = now()
     with store.writing():
         # An occurrence that was already handled, perhaps before the clock was set back, does not come again.
@@ -121,7 +123,7 @@ def change(store: Store, draft: Import) -> Import:
         store.db.execute(
             "UPDATE imports SET source = ?, options = ?, schedule = ?, timezone = ?, campaign_id = ?, send_at = ?,"
             " next_run_at = ?, active = ?, changed_at = ? WHERE id = ?",
-            (*_values(draft), _moment(next_run(draft, after)), int(draft.active), to_text(at), draft.id),
+            (*_values(draft), _text(next_run(draft, after)), int(draft.active), to_text(at), draft.id),
         )
     return get(store, draft.name)
 
@@ -138,7 +140,7 @@ def _values(draft: Import) -> tuple[Any, ...]:
     )
 
 
-def _moment(instant: datetime | None) -> str | None:
+def _text(instant: datetime | None) -> str | None:
     return None if instant is None else to_text(instant)
 
 
@@ -185,6 +187,29 @@ def everything(store: Store) -> list[Import]:
     return [_import(row) for row in store.all(_SELECT + " ORDER BY i.id DESC")]
 
 
+def due(store: Store) -> list[str]:
+    """The names of the imports that are to run now or were to before, the earliest first."""
+    rows = store.all("SELECT name FROM imports WHERE next_run_at <= ? ORDER BY next_run_at, id", to_text(now()))
+    return [row["name"] for row in rows]
+
+
+def due_since(store: Store, import_id: int) -> datetime | None:
+    """The first occurrence (UTC) of an import that has come and was not handled; None when there is none."""
+    first = store.scalar("SELECT next_run_at FROM imports WHERE id = ? AND active AND removed_at IS NULL", import_id)
+    return None if first is None or from_text(first) > now() else from_text(first)
+
+
+def pass_over(store: Store, found: Import, upto: datetime) -> None:
+    """Occurrences up to an instant (UTC) are handled: the next is one after it; inside the caller's transaction."""
+    store.db.execute("UPDATE imports SET next_run_at = ? WHERE id = ?", (_text(next_run(found, upto)), found.id))
+
+
+def timezone_of(store: Store, task: int) -> str:
+    """The zone in which a task's times are meant: its import's, else the store's."""
+    zone = store.scalar("SELECT i.timezone FROM tasks t JOIN imports i ON i.id = t.import_id WHERE t.id = ?", task)
+    return str(zone or settings.get(store, "timezone"))
+
+
 def set_active(store: Store, name: str, *, active: bool) -> tuple[Import, bool]:
     """Switch an import's schedule on or off; returns it, and whether that changed anything.
 
@@ -193,7 +218,7 @@ def set_active(store: Store, name: str, *, active: bool) -> tuple[Import, bool]:
     found = get(store, name)
     if found.active == active:
         return found, False
-    return change(store, Import(**{**vars(found), "active": active})), True
+    return change(store, replace(found, active=active)), True
 
 
 def remove(store: Store, name: str) -> None:

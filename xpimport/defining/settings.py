@@ -160,6 +160,11 @@ def everything(store: Store) -> list[Value]:
     return [Value(s.name, kept.get(s.name, s.default), s.name not in kept, s.help) for s in SETTINGS.values()]
 
 
+def values(store: Store) -> dict[str, str]:
+    """All settings as they stand, by name."""
+    return {value.name: value.value for value in everything(store)}
+
+
 def put(store: Store, name: str, text: str) -> str:
     """Check `text` and keep it as the setting `name`; returns what was kept.
 
@@ -177,6 +182,12 @@ def put(store: Store, name: str, text: str) -> str:
             (name, value),
         )
     return value
+
+
+def keep_store_id(store: Store, number: str) -> None:
+    """Give a new store the number that sets its messages apart from those of every other store."""
+    with store.writing():
+        store.db.execute("INSERT INTO settings VALUES ('store.id', ?)", (number,))
 
 
 def local_zone() -> tuple[str, str]:

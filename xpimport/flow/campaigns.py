@@ -8,7 +8,6 @@ from xpimport.clock import now
 from xpimport.defining import attributes, campaigns, categories, settings
 from xpimport.defining.campaigns import Attached, Campaign
 from xpimport.errors import Invalid, Refused
-from xpimport.flow.import_run import kinds_of
 from xpimport.rules.definition import ADDRESS, PLATFORM
 from xpimport.rules.segments import parse_segment
 from xpimport.rules.throttle import parse_rate, parse_window
@@ -34,7 +33,7 @@ def keep_campaign(store: Store, campaign: Campaign, files: Sequence[Attached] | 
     if campaign.category:
         categories.get(store, campaign.category)
     if campaign.segment:
-        parse_segment(campaign.segment, attributes.kinds(attributes.everything(store)))
+        parse_segment(campaign.segment, attributes.types(store))
     sender = campaign.sender or settings.get(store, "from")
     if campaign.channel == "smtp" and not sender:
         raise Invalid("A campaign over smtp needs a From address: --from ADDR, or: xpimport settings set from ADDR")
@@ -159,10 +158,9 @@ def _planned(store: Store, name: str, profile: int | None) -> "tuple[SendConfig,
     campaign = campaigns.get(store, name)
     if campaign.channel == PLATFORM:
         raise Refused("The platform has the content of this campaign; look at it and try it there.")
-    kinds = {attribute: kind for attribute, (kind, _) in kinds_of(store).items()}
-    values = {value.name: value.value for value in settings.everything(store)}
+    kinds = attributes.types(store)
     which = "p.id = ?" if profile is not None else "p.email IS NOT NULL ORDER BY p.id DESC LIMIT 1"
     bound = () if profile is None else (profile,)
     row = store.one(f"SELECT {select_profile(kinds)} FROM profiles p WHERE {which}", *bound)
-    plan = load_config(store, campaign.id, kinds, values)
+    plan = load_config(store, campaign.id, kinds, settings.values(store))
     return plan, dict.fromkeys(kinds) if row is None else {kind: row[kind] for kind in kinds}

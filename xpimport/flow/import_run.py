@@ -1,7 +1,7 @@
 """One import run, from a file to an armed trigger."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -11,50 +11,31 @@ from xpimport.defining import attributes, imports, settings
 from xpimport.defining.imports import Import
 from xpimport.errors import Cancelled, Failed, FileRefused, Invalid, Refused, Unreachable
 from xpimport.flow import source_files
-from xpimport.flow.progress import ProgressReporter
-from xpimport.importing import sources, tasks
+from xpimport.flow.progress import Progress, ProgressReporter
+from xpimport.flow.send import send_at_once
+from xpimport.importing import earlier_runs, sources, task_notes, tasks
 from xpimport.importing.guards import check_guards
 from xpimport.importing.merging import merge, parts, reconcile
+from xpimport.importing.merging.reconcile import Reconciled
 from xpimport.importing.sources import SourceFile
-from xpimport.importing.staging.stage import Staged, columns_of, content_hashes, options_of, stage
+from xpimport.importing.staging.stage import Staged, content_hashes, stage
 from xpimport.importing.tasks import Run
 from xpimport.reporting.forecast import forecast
 from xpimport.rules.definition import Definition, consent_message, consent_missing
-from xpimport.rules.forecast import Forecast
 from xpimport.rules.locations import parse_location
-from xpimport.rules.schedule import next_after, parse_send_time, parse_zone
+from xpimport.rules.trigger import send_instant
 from xpimport.sending import triggers
+from xpimport.sending.delivery.send import Sent
 from xpimport.store.database import Store
 from xpimport.store.driver import sqlite3
 
 
-def _nobody(*_: object) -> None:
-    return
-
-
 @dataclass(frozen=True)
-class Progress:
-    """Who is told how far a run is; each call is cheap and may print."""
+class Ran:
+    """What `run_now` did: its task, which may have failed, and the send where one was due at once."""
 
-    reading: Callable[[int, int, int], None]
-    merging: Callable[[int, int], None]
-    sending: Callable[[int, int], None]
-    expecting: Callable[[Forecast], None] = _nobody
-
-
-SILENT = Progress(_nobody, _nobody, _nobody)
-
-
-def kinds_of(store: Store) -> tasks.Kinds:
-    """Every attribute with its type and, for strings, its limit."""
-    return {name: (found.type, found.max_length) for name, found in attributes.everything(store).items()}
-
-
-def send_instant(found: Import, start: datetime) -> datetime | None:
-    """The send instant (UTC) of a run that starts at `start`; None: as soon as it completes (DESIGN 2.3, 2.5)."""
-    if found.send_at is None:
-        return None
-    return next_after(parse_send_time(found.send_at), parse_zone(found.timezone), start)
+    task: int
+    sent: Sent | None
 
 
 def begin(
@@ -78,12 +59,12 @@ def begin(
     if source is not None:
         definition = _other_source(definition, source)
     if source is not None and rest_of is not None:
-        # A list that somebody mended by hand comes without what its supplier puts beside it.
+        # A list that somebody corrected by hand comes without what its supplier puts beside it.
         definition = replace(definition, marker=None, count_file=None, max_age=None)
-    kinds = kinds_of(store)
+    kinds = attributes.kinds(store)
     task = tasks.create(store, found.id, definition, kinds, scheduled_for=scheduled_for, again=again, rest_of=rest_of)
     if found.campaign_id is not None:
-        send_at = send_instant(found, scheduled_for or now())
+        send_at = send_instant(found.send_at, found.timezone, scheduled_for or now())
         triggers.create(store, task, found.id, found.campaign_id, definition, send_at)
     return task
 
@@ -98,8 +79,8 @@ def _other_source(definition: Definition, source: str) -> Definition:
 
 def run_now(
     store: Store, name: str, *, source: str | None, again: bool, progress: Progress, rest_of: int | None = None
-) -> int:
-    """Run an import at this moment; returns its task, which may have failed.
+) -> Ran:
+    """Run an import now, and send at once where its send time is blank.
 
     Raises:
         NotFound: no such import, or no task `rest_of`.
@@ -108,7 +89,7 @@ def run_now(
     """
     found = imports.get(store, name)
     if rest_of is not None:
-        tasks.check_rest(store, found.id, found.name, rest_of)
+        earlier_runs.check_rest(store, found.id, found.name, rest_of)
     with store.writing():
         limit = int(settings.get(store, "imports.at_once"))
         if tasks.running(store) >= limit:
@@ -117,7 +98,7 @@ def run_now(
             )
         task = begin(store, found, source=source, again=again, rest_of=rest_of)
     execute(store, tasks.load(store, task), progress, patient=False)
-    return task
+    return Ran(task, send_at_once(store, task, progress))
 
 
 def execute(store: Store, run: Run, progress: Progress, *, patient: bool) -> None:
@@ -164,7 +145,7 @@ def _import(store: Store, run: Run, files: list[SourceFile], progress: Progress)
     hashes = content_hashes(files)
     if run.stage == "merging" and "+".join(hashes) != run.content_hash:
         raise FileRefused("The file is not the one that this task began with. Run it anew.", code="source_changed")
-    tasks.note_files(store, run, files, hashes, began)
+    task_notes.note_files(store, run, files, hashes, began)
     place = store.folder("staging") / f"task-{run.task}.{os.getpid()}"
     beat = ProgressReporter(store, run.task)
 
@@ -176,21 +157,17 @@ def _import(store: Store, run: Run, files: list[SourceFile], progress: Progress)
         progress.merging(done, total)
         beat.merging(done, total)
 
-    _check_consent(run, files)
-    staged = stage(place, files, run.definition, run.kinds, reading)
+    staged = stage(place, files, run.definition, run.kinds, reading, partial(_check_consent, run))
     beat("settling", staged.read, staged.read, "rows")
-    parts.attach(store, staged.parts)
-    try:
+    with parts.attached(store, staged.parts):
         reconciled = reconcile.reconcile(store, run, staged)
         if run.stage != "merging":
             source_files.check_counts(files, staged.read)
-            rest = run.rest_of is not None
-            guard = check_guards(store, run.import_id, run.definition, staged.read, reconciled.rejected, rest=rest)
             reconcile.restore_cells(store, run, staged, files)
-            _note_staged(store, run, staged, reconciled, guard)
+            reconcile.record_rejections(store, run, staged)
+            _note_staged(store, run, staged, reconciled)
+    with parts.attached(store, staged.parts, immutable=True):
         merge.merge(store, run, staged, place, merging)
-    finally:
-        parts.detach(store, staged.parts)
     _complete(store, run, "+".join(hashes))
 
 
@@ -202,69 +179,42 @@ def _tell_forecast(store: Store, run: Run, files: list[SourceFile], began: datet
         progress.expecting(forecast(store, run.import_id, began, trigger.send_at, size))
 
 
-def _check_consent(run: Run, files: list[SourceFile]) -> None:
+def _check_consent(run: Run, targets: Sequence[str]) -> None:
     """Before any row: nobody is written to because a list came without a word on who agreed."""
     if run.medium is None or run.campaign is None or run.ignore_subscription:
         return
-    for targets in targets_of(files, run.definition, run.kinds):
-        if consent_missing(targets, run.definition, run.medium):
-            raise FileRefused(consent_message(run.medium, run.campaign), code="consent_missing")
+    if consent_missing(targets, run.definition, run.medium):
+        raise FileRefused(consent_message(run.medium, run.campaign), code="consent_missing")
 
 
-def targets_of(files: list[SourceFile], definition: Definition, kinds: tasks.Kinds) -> list[list[str]]:
-    """For each file the attributes that its columns fill, read from its header alone. Raises FileRefused."""
-    from xpimport.importing.formats.opening import open_list
-
-    found = []
-    for file in files:
-        with open_list(file.path, options_of(definition), file.name) as reader:
-            columns = columns_of(reader.header, definition, kinds, file.name)
-            found.append([column.attribute for column in columns])
-    return found
-
-
-def _note_staged(store: Store, run: Run, staged: Staged, reconciled: reconcile.Reconciled, guard: str | None) -> None:
-    """From here on a killed run is taken up where it stopped."""
-    import json
-
-    reconcile.record_rejections(store, run, staged)
+def _note_staged(store: Store, run: Run, staged: Staged, reconciled: Reconciled) -> None:
+    """Hold the list against its guards, and note what reading gave."""
+    rest, rows = run.rest_of is not None, (staged.read, reconciled.merged, reconciled.rejected)
+    guard = check_guards(store, run.import_id, run.definition, staged.read, reconciled.rejected, rest=rest)
     failed = guard is not None and run.definition.on_guard == "fail"
-    with store.writing():
-        store.db.execute(
-            "UPDATE tasks SET stage = ?, header = ?, ignored_columns = ?, rows_read = ?, rows_merged = ?,"
-            " rows_rejected = ?, guard = ? WHERE id = ?",
-            (
-                "reading" if failed else "merging",
-                json.dumps(staged.header, ensure_ascii=False),
-                json.dumps(staged.ignored, ensure_ascii=False),
-                staged.read,
-                reconciled.merged,
-                reconciled.rejected,
-                guard,
-                run.task,
-            ),
-        )
+    task_notes.note_staged(
+        store, run, header=staged.header, ignored=staged.ignored, rows=rows, guard=guard, merging=not failed
+    )
     if failed:
         raise Failed(f"{guard} Nothing was imported.", code="guard")
 
 
 def _complete(store: Store, run: Run, content_hash: str) -> None:
     """The task completes and its trigger is armed, or neither."""
-    share, limit = tasks.same_people(store, run), run.definition.same_people
+    share, limit = earlier_runs.same_people(store, run), run.definition.same_people
     with store.writing():
         at = now()
         same = None
         if not run.again and run.rest_of is None and run.definition.same_content == "hold":
-            same = tasks.sent_before(store, run, content_hash)
-        guard = store.scalar("SELECT guard FROM tasks WHERE id = ?", run.task)
-        audience = tasks.complete(store, run.task, at, share)
+            same = earlier_runs.sent_before(store, run, content_hash)
+        completed = tasks.complete(store, run.task, at, share)
         alike = share is not None and limit is not None and share >= limit
         triggers.arm(
             store,
             run.task,
             completed_at=at,
-            audience=audience,
-            guard=guard is not None,
+            audience=completed.audience,
+            guard=completed.guarded,
             same_content=same is not None,
             same_people=alike and not run.again,
         )

@@ -1,14 +1,33 @@
 """What a run lets others know while it works."""
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from xpimport.clock import now, to_text
-from xpimport.importing import tasks
-from xpimport.rules.forecast import Throughput
+from xpimport.importing import task_notes
+from xpimport.rules.forecast import Forecast, Throughput
 from xpimport.store.database import Store
 
 EVERY = 1.0
 """Seconds between two notes: often enough to be looked at, seldom enough to cost nothing."""
+
+
+def _nobody(*_: object) -> None:
+    return
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Who is told how far a run is; each call is cheap and may print."""
+
+    reading: Callable[[int, int, int], None]
+    merging: Callable[[int, int], None]
+    sending: Callable[[int, int], None]
+    expecting: Callable[[Forecast], None] = _nobody
+
+
+SILENT = Progress(_nobody, _nobody, _nobody)
 
 
 class ProgressReporter:
@@ -41,7 +60,7 @@ class ProgressReporter:
             "seconds_left": self._throughput.seconds_left(total),
             "at": to_text(now()),
         }
-        tasks.note_progress(self._store, self._task, note)
+        task_notes.note_progress(self._store, self._task, note)
 
     def reading(self, rows: int, done: int, total: int) -> None:
         """Rows read, bytes read, bytes in all: how many rows there are is reckoned from that."""

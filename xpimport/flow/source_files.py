@@ -1,19 +1,20 @@
 """Finding the files of a run, waiting until they are finished, bringing them here, and putting them away afterwards."""
 
-import json
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from xpimport.clock import now
 from xpimport.defining import settings
+from xpimport.defining.imports import Import
 from xpimport.errors import FileRefused, Unreachable, XpimportError
 from xpimport.flow.progress import ProgressReporter
-from xpimport.importing import tasks
+from xpimport.importing import earlier_runs, task_notes, tasks
 from xpimport.importing.sources import Listed, Source, SourceFile, open_source, selection
 from xpimport.importing.sources.local import copy_stdin
 from xpimport.importing.tasks import Run
@@ -27,7 +28,7 @@ SECOND_LOOK = timedelta(seconds=50)
 """After a first look the task waits this long: the next minute's tick takes the second."""
 
 PASSING = {"no_file", "file_too_old", "file_unfinished", "file_changed", "truncated_download", Unreachable.code}
-"""What may mend itself: a tick tries again until the run's time is over."""
+"""What may pass by itself: a tick tries again until the run's time is over."""
 
 _ENDING = re.compile(r"(?:\.[A-Za-z0-9]{1,8}){1,2}$")
 
@@ -35,8 +36,7 @@ _ENDING = re.compile(r"(?:\.[A-Za-z0-9]{1,8}){1,2}$")
 @contextmanager
 def opened(store: Store, definition: Definition, timezone: str, at: datetime) -> Iterator[Source]:
     """The place of an import's lists, for a run at the instant `at`."""
-    values = {value.name: value.value for value in settings.everything(store)}
-    source = open_source(definition, at.astimezone(ZoneInfo(timezone)), values)
+    source = open_source(definition, at.astimezone(ZoneInfo(timezone)), settings.values(store))
     try:
         yield source
     finally:
@@ -63,7 +63,7 @@ def find(store: Store, run: Run, fetching: Callable[[int, int], None], *, patien
             raise FileRefused("Standard input cannot be read again after a kill. Run it anew.", code="source_changed")
         return [copy_stdin(store.folder("staging") / f"task-{run.task}.stdin")]
     try:
-        with opened(store, run.definition, run.timezone, _moment(run)) as source:
+        with opened(store, run.definition, run.timezone, _start(run)) as source:
             chosen = (
                 _begun_with(store, run, source) if run.stage == "merging" else _finished(store, run, source, patient)
             )
@@ -79,24 +79,24 @@ def find(store: Store, run: Run, fetching: Callable[[int, int], None], *, patien
         return None
 
 
-def _moment(run: Run) -> datetime:
+def _start(run: Run) -> datetime:
     return run.scheduled_for or run.started_at
 
 
 def _begun_with(store: Store, run: Run, source: Source) -> list[Listed]:
     """The files that an earlier attempt had begun to merge: what came meanwhile is for the next run."""
     listed = {file.location: file for file in source.list()}
-    found = [listed.get(location) for location in tasks.noted_locations(store, run.task)]
+    found = [listed.get(location) for location in task_notes.noted_locations(store, run.task)]
     if not found or None in found:
         raise FileRefused("The file that this task began with is gone. Run it anew.", code="source_changed")
     return [file for file in found if file is not None]
 
 
 def _finished(store: Store, run: Run, source: Source, patient: bool) -> list[Listed]:
-    taken = tasks.taken(store, run.import_id, run.definition.source)
+    taken = earlier_runs.taken(store, run.import_id, run.definition.source)
 
     def chosen() -> list[Listed]:
-        return selection.select(source, run.definition, _moment(run), taken, again=run.again)
+        return selection.select(source, run.definition, _start(run), taken, again=run.again)
 
     files = chosen()
     seen = selection.fingerprint(files)
@@ -125,8 +125,6 @@ def bring(
     fetching: Callable[[int, int], None] = lambda *_: None,
 ) -> list[SourceFile]:
     """Fetch the chosen files into `folder`, as private files `prefix.N.*`, with the rows that they are to have."""
-    from dataclasses import replace
-
     files = []
     counted: set[str] = set()
     for number, file in enumerate(chosen):
@@ -140,6 +138,13 @@ def bring(
         target = folder / f"{prefix}.{number}{ending[0] if ending else ''}"
         files.append(replace(source.fetch(file, target, fetching), expected=expected))
     return files
+
+
+def present(store: Store, found: Import, folder: Path) -> list[SourceFile]:
+    """The files that a run of an import would take now if it were its first; fetched ones are put into `folder`."""
+    with opened(store, found.definition, found.timezone, now()) as source:
+        chosen = selection.select(source, found.definition, now())
+        return bring(source, chosen, replace(found.definition, count_file=None), folder, "check")
 
 
 def _beat(store: Store, run: Run, fetching: Callable[[int, int], None]) -> Callable[[int, int], None]:
@@ -163,7 +168,7 @@ def _wait(store: Store, run: Run, seen: dict[str, list[int]] | None, problem: Xp
 
 def wait_until(store: Store, run: Run) -> datetime:
     """Until when a scheduled run waits for its file: the catch-up window, or the send instant if that is sooner."""
-    until = _moment(run) + timedelta(seconds=run.definition.catch_up)
+    until = _start(run) + timedelta(seconds=run.definition.catch_up)
     trigger = triggers.of_task(store, run.task)
     return min(until, trigger.send_at) if trigger and trigger.send_at else until
 
@@ -186,7 +191,7 @@ def put_away(store: Store, run: Run, files: Sequence[SourceFile]) -> None:
     if run.definition.after == "leave":
         return
     try:
-        with opened(store, run.definition, run.timezone, _moment(run)) as source:
+        with opened(store, run.definition, run.timezone, _start(run)) as source:
             notes = selection.put_away(source, files, run.definition)
     except XpimportError as problem:
         notes = [f"The file could not be put away ({run.definition.after}): {problem.message}"]
@@ -194,6 +199,4 @@ def put_away(store: Store, run: Run, files: Sequence[SourceFile]) -> None:
         words = problem.strerror or str(problem)
         notes = [f"The file could not be put away ({run.definition.after}): {words}."]
     if notes:
-        with store.writing():
-            kept = json.loads(store.scalar("SELECT notes FROM tasks WHERE id = ?", run.task))
-            store.db.execute("UPDATE tasks SET notes = ? WHERE id = ?", (json.dumps(kept + notes), run.task))
+        task_notes.add_notes(store, run.task, notes)

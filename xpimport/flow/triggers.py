@@ -1,16 +1,13 @@
-"""What a person decides about triggers: stop one, release one."""
+"""What a person decides about triggers: stop, release, approve, resend."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from xpimport.clock import now
 from xpimport.defining import imports
-from xpimport.errors import NotFound
-from xpimport.people import subscriptions
+from xpimport.importing import tasks
 from xpimport.rules.schedule import parse_when, parse_zone
-from xpimport.rules.tokens import read_token
 from xpimport.sending import decisions
-from xpimport.sending.content.compose import secret_of
 from xpimport.sending.decisions import Stopped
 from xpimport.sending.triggers import Trigger
 from xpimport.store.database import Store
@@ -32,7 +29,7 @@ def stop(store: Store, which: str) -> Stopped:
         Refused: there is nothing to stop.
     """
     if which.isdigit():
-        return decisions.stop(store, known_task(store, int(which)))
+        return decisions.stop(store, tasks.known(store, int(which)))
     found = imports.get(store, which)
     return decisions.stop(store, decisions.stoppable_of_import(store, found.id, found.name))
 
@@ -45,13 +42,12 @@ def release(store: Store, task: int, at: str | None) -> Released:
         Invalid: `at` is no time, or lies in the past.
         Refused: the trigger's state does not allow it.
     """
-    known_task(store, task)
+    tasks.known(store, task)
     decisions.check_releasable(store, task)
-    moment = None
+    instant = None
     if at is not None:
-        zone = store.scalar("SELECT i.timezone FROM tasks t JOIN imports i ON i.id = t.import_id WHERE t.id = ?", task)
-        moment = parse_when(at, parse_zone(zone), now())
-    trigger = decisions.release(store, task, moment)
+        instant = parse_when(at, parse_zone(imports.timezone_of(store, task)), now())
+    trigger = decisions.release(store, task, instant)
     return Released(trigger, trigger.send_at or now())
 
 
@@ -62,7 +58,7 @@ def approve(store: Store, task: int) -> Trigger:
         NotFound: no such task, or it has no trigger.
         Refused: it needs no approval, or its instant has passed.
     """
-    return decisions.approve(store, known_task(store, task))
+    return decisions.approve(store, tasks.known(store, task))
 
 
 def resend(store: Store, task: int, which: str) -> tuple[Trigger, int]:
@@ -72,32 +68,4 @@ def resend(store: Store, task: int, which: str) -> tuple[Trigger, int]:
         NotFound: no such task, or it has no trigger.
         Refused: its send is not over, or there is nobody to send to again.
     """
-    return decisions.resend(store, known_task(store, task), which)
-
-
-def unsubscribe(store: Store, token: str) -> tuple[str, bool]:
-    """Opt out the address that a token's message went to, and its profile; the medium, and whether that was new.
-
-    Raises:
-        NotFound: the token is not one of this store's.
-    """
-    found = read_token(secret_of(store), token)
-    row = found and store.one(
-        "SELECT c.medium, d.address, d.profile_id FROM deliveries d JOIN triggers g ON g.id = d.trigger_id"
-        " JOIN campaigns c ON c.id = g.campaign_id WHERE d.trigger_id = ? AND d.profile_id = ?",
-        *found,
-    )
-    if not row:
-        raise NotFound("This token is not one of this store. Copy it whole from the link in the message.")
-    return row["medium"], subscriptions.opt_out(store, row["profile_id"], row["medium"], row["address"])
-
-
-def known_task(store: Store, task: int) -> int:
-    """That number, if it is a task's.
-
-    Raises:
-        NotFound: it is not.
-    """
-    if store.scalar("SELECT 1 FROM tasks WHERE id = ?", task) is None:
-        raise NotFound(f"There is no task {task}. See: xpimport task list")
-    return task
+    return decisions.resend(store, tasks.known(store, task), which)

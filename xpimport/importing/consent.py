@@ -1,7 +1,7 @@
 """Consent while importing: subscription columns, `--subscribe`, and the ratchet.
 
 An import never turns an opted-out or suppressed address active, unless a mapped `*_subscription_time` is later
-than the opt-out (DESIGN, section 4). What it left alone is counted.
+than the opt-out. What it left alone is counted.
 """
 
 from collections.abc import Sequence

@@ -1,24 +1,19 @@
-"""The record of one import run: claiming it, keeping it alive, completing it, failing it."""
+"""The record of one import run: making and claiming it, keeping it alive, completing it, failing it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from xpimport.clock import from_text, now, to_text
-from xpimport.errors import Invalid, NotFound, Refused
-from xpimport.importing.sources import SourceFile
-from xpimport.importing.sources.selection import Key, Taken, key_of
+from xpimport.errors import NotFound, Refused
 from xpimport.rules.definition import Definition
+from xpimport.rules.values import Kinds
 from xpimport.store.claims import heartbeat, lapsed, me
 from xpimport.store.database import Store
 
 ATTEMPTS = 3
 """How often an import that was killed is taken up, the first attempt included."""
-
-Kinds = dict[str, tuple[str, int | None]]
-"""Attribute -> type and, for strings, how many characters it holds."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ def refuse_overlap(store: Store, import_id: int, name: str) -> None:
 
 
 def running(store: Store) -> int:
-    """How many imports run in this store at the moment."""
+    """How many imports run in this store now."""
     rows = store.all("SELECT owner, heartbeat FROM tasks WHERE status = 'running' AND type = 'profile_import'")
     return sum(not lapsed(row["owner"], row["heartbeat"]) for row in rows)
 
@@ -96,32 +91,36 @@ def create(
     return cursor.lastrowid
 
 
-def check_rest(store: Store, import_id: int, name: str, task: int) -> None:
-    """Refuse a task whose rest cannot be imported: only a completed run of the same import has one.
+def is_busy(store: Store, import_id: int) -> bool:
+    """Whether a task of that import runs, or waits for its file."""
+    return bool(
+        store.scalar(
+            "SELECT EXISTS (SELECT 1 FROM tasks WHERE import_id = ? AND status IN ('running', 'waiting_for_file'))",
+            import_id,
+        )
+    )
+
+
+def has_run(store: Store, import_id: int, scheduled_for: datetime) -> bool:
+    """Whether there is a task of that occurrence."""
+    return bool(
+        store.scalar(
+            "SELECT EXISTS (SELECT 1 FROM tasks WHERE import_id = ? AND scheduled_for = ?)",
+            import_id,
+            to_text(scheduled_for),
+        )
+    )
+
+
+def known(store: Store, task: int) -> int:
+    """That number, if it is a task's.
 
     Raises:
-        NotFound: no such task.
-        Invalid: it is no run of that import.
-        Refused: it has not completed.
+        NotFound: it is not.
     """
-    row = store.one(
-        "SELECT t.type, t.status, t.import_id, i.name FROM tasks t LEFT JOIN imports i ON i.id = t.import_id"
-        " WHERE t.id = ?",
-        task,
-    )
-    if row is None:
-        raise NotFound(f"There is no task {task}. See: xpimport task list --import {name}")
-    if row["type"] != "profile_import" or row["import_id"] != import_id:
-        kind = "run" if row["type"] == "profile_import" else "report"
-        raise Invalid(
-            f"--rest-of {task}: that is a {kind} of import {row['name']!r}, not a run of {name!r}. "
-            f"See: xpimport task list --import {name}"
-        )
-    if row["status"] != "completed":
-        raise Refused(
-            f"Task {task} is {row['status']}, not completed, so it has no rest. Import the whole list: "
-            f"xpimport run-now {name}"
-        )
+    if store.scalar("SELECT 1 FROM tasks WHERE id = ?", task) is None:
+        raise NotFound(f"There is no task {task}. See: xpimport task list")
+    return task
 
 
 def skip(store: Store, import_id: int, first: datetime, last: datetime, count: int) -> int:
@@ -178,16 +177,24 @@ def load(store: Store, task: int) -> Run:
     )
 
 
-def take_up(store: Store, task: int, before: Any) -> bool:
-    """Claim a waiting or abandoned task for this process; False when another was quicker."""
+def unattended(store: Store) -> list[int]:
+    """Tasks whose wait is over, or whose process is gone, in their order."""
+    rows = store.all("SELECT id, owner, heartbeat FROM tasks WHERE wake_at <= ? ORDER BY id", to_text(now()))
+    return [row["id"] for row in rows if lapsed(row["owner"], row["heartbeat"])]
+
+
+def take_up(store: Store, task: int) -> bool:
+    """Claim a waiting or abandoned task for this process; False when it is neither, or another was quicker."""
     with store.writing():
-        return bool(
-            store.db.execute(
-                "UPDATE tasks SET status = 'running', owner = ?, heartbeat = ?,"
-                " attempt = attempt + (status = 'running') WHERE id = ? AND status = ? AND owner IS ?",
-                (me(), heartbeat(), task, before["status"], before["owner"]),
-            ).rowcount
+        row = store.one("SELECT status, owner, heartbeat FROM tasks WHERE id = ?", task)
+        if row["status"] not in {"running", "waiting_for_file"} or not lapsed(row["owner"], row["heartbeat"]):
+            return False
+        store.db.execute(
+            "UPDATE tasks SET status = 'running', owner = ?, heartbeat = ?, attempt = attempt + (status = 'running')"
+            " WHERE id = ?",
+            (me(), heartbeat(), task),
         )
+        return True
 
 
 def wait_for_file(
@@ -208,88 +215,16 @@ def wait_for_file(
         )
 
 
-def note_files(store: Store, run: Run, files: Sequence[SourceFile], hashes: Sequence[str], began: datetime) -> None:
-    """Record what is about to be read, and since when (UTC) it is worked on; the first attempt's word stands."""
-    listed = [
-        {
-            "name": file.name,
-            "location": file.location,
-            "bytes": file.bytes,
-            "sha256": digest,
-            "modified": file.modified,
-        }
-        for file, digest in zip(files, hashes, strict=True)
-    ]
-    with store.writing():
-        store.db.execute(
-            "UPDATE tasks SET files = ?, content_hash = ?, heartbeat = ?, work_began_at = coalesce(work_began_at, ?)"
-            " WHERE id = ?",
-            (json.dumps(listed), "+".join(hashes), heartbeat(), to_text(began), run.task),
-        )
+@dataclass(frozen=True)
+class Completed:
+    """How many people a completed run has brought, and whether a guard found its list unusual."""
+
+    audience: int
+    guarded: bool
 
 
-def note_progress(store: Store, task: int, progress: Mapping[str, object]) -> None:
-    """A sign of life, and how far it is, for who looks from another terminal."""
-    with store.writing():
-        store.db.execute(
-            "UPDATE tasks SET progress = ?, heartbeat = ? WHERE id = ?", (json.dumps(progress), heartbeat(), task)
-        )
-
-
-def taken(store: Store, import_id: int, source: str) -> Taken | None:
-    """What completed runs of this import took from this source; None before the first."""
-    rows = store.all(
-        "SELECT t.id, f.value ->> 'location' AS location, f.value ->> 'bytes' AS bytes,"
-        " f.value ->> 'modified' AS modified FROM tasks t, json_each(t.files) f WHERE t.import_id = ?"
-        " AND t.status = 'completed' AND t.rest_of IS NULL AND t.definition ->> '$.definition.source' = ? ORDER BY t.id",
-        import_id,
-        source,
-    )
-    if not rows:
-        return None
-    newest = max(row["modified"] for row in rows)
-    last = {_key(row) for row in rows if row["id"] == rows[-1]["id"]}
-    return Taken(newest, frozenset(last | {_key(row) for row in rows if row["modified"] == newest}), frozenset(last))
-
-
-def _key(row: Any) -> Key:
-    return key_of(row["location"], row["bytes"], row["modified"])
-
-
-def noted_locations(store: Store, task: int) -> list[str]:
-    """Where the files of a task came from, in their order, once they are noted."""
-    files = json.loads(store.scalar("SELECT files FROM tasks WHERE id = ?", task))
-    return [file.get("location", "") for file in files]
-
-
-def same_people(store: Store, run: Run) -> float | None:
-    """The share (0 to 1) of this run's audience that was in the last completed run's too; None without one.
-
-    Runs that bring the rest of a list have no share and are no last run: theirs are a few people of it.
-    """
-    if run.rest_of is not None:
-        return None
-    last = store.scalar(
-        "SELECT max(id) FROM tasks WHERE import_id = ? AND id <> ? AND type = 'profile_import'"
-        " AND status = 'completed' AND rest_of IS NULL",
-        run.import_id,
-        run.task,
-    )
-    people = store.scalar("SELECT count(*) FROM audience WHERE task_id = ?", run.task)
-    if last is None or not people:
-        return None
-    # Both sides come in the order of the table's key, so this is one merge of the two (0.15 s a million).
-    both = store.scalar(
-        "SELECT count(*) FROM (SELECT profile_id FROM audience WHERE task_id = ? INTERSECT"
-        " SELECT profile_id FROM audience WHERE task_id = ? ORDER BY 1)",
-        run.task,
-        last,
-    )
-    return float(both / people)
-
-
-def complete(store: Store, task: int, at: datetime, same_people: float | None = None) -> int:
-    """Make the audience visible; inside the transaction that also arms the trigger. Returns its size.
+def complete(store: Store, task: int, at: datetime, same_people: float | None = None) -> Completed:
+    """Make the audience visible; inside the transaction that also arms the trigger.
 
     The table's own CHECK holds the identity of the row counts; what is counted is held against it here.
     """
@@ -299,11 +234,11 @@ def complete(store: Store, task: int, at: datetime, same_people: float | None = 
         " - rows_updated - rows_unchanged - rows_merged - rows_rejected WHERE id = ?",
         (to_text(at), same_people, task),
     )
-    row = store.one("SELECT rows_created + rows_updated + rows_unchanged AS n FROM tasks WHERE id = ?", task)
+    row = store.one("SELECT rows_created + rows_updated + rows_unchanged AS n, guard FROM tasks WHERE id = ?", task)
     audience = store.scalar("SELECT count(*) FROM audience WHERE task_id = ?", task)
     if row["n"] != audience:
         raise AssertionError(f"task {task}: {row['n']} rows came to {audience} profiles")
-    return int(audience)
+    return Completed(int(audience), row["guard"] is not None)
 
 
 def fail(store: Store, task: int, code: str, message: str) -> None:
@@ -317,15 +252,3 @@ def fail(store: Store, task: int, code: str, message: str) -> None:
         " - rows_updated - rows_unchanged - rows_merged - rows_rejected WHERE id = ? AND status <> 'failed'",
         (to_text(now()), code, message, task),
     )
-
-
-def sent_before(store: Store, run: Run, content_hash: str) -> int | None:
-    """The newest other task of this import that brought the same content to people, or is about to."""
-    found = store.scalar(
-        "SELECT max(t.id) FROM tasks t JOIN triggers g ON g.task_id = t.id WHERE t.import_id = ? AND t.id <> ?"
-        " AND t.status = 'completed' AND t.content_hash = ? AND g.state IN ('scheduled', 'held', 'sending', 'sent')",
-        run.import_id,
-        run.task,
-        content_hash,
-    )
-    return None if found is None else int(found)

@@ -4,6 +4,7 @@ from xpimport.clock import now, to_text
 from xpimport.errors import Refused
 from xpimport.rules.definition import ADDRESS, SUBSCRIPTION, SUBSCRIPTION_TIME
 from xpimport.rules.values import address_key
+from xpimport.store import addresses
 from xpimport.store.database import Store
 
 
@@ -27,10 +28,7 @@ def opt_out(store: Store, profile: int, medium: str, address: str) -> bool:
     at, key = to_text(now()), address_key(medium, address)
     with store.writing():
         before = store.db.total_changes
-        store.db.execute(
-            "INSERT OR IGNORE INTO opt_outs (medium, address, opted_out_at, source) VALUES (?, ?, ?, 'unsubscribe link')",
-            (medium, key, at),
-        )
+        addresses.opt_out(store, medium, key, at, "unsubscribe link")
         store.db.execute(
             f"UPDATE profiles SET {column} = 0, {time_column} = ? WHERE id = ? AND {column} IS NOT 0"
             f" AND lower({address_column}) = ?",
@@ -55,8 +53,5 @@ def _set(store: Store, profile: int, medium: str, value: int) -> bool:
         if address is not None and value:
             store.db.execute("DELETE FROM opt_outs WHERE medium = ? AND address = ?", (medium, address))
         elif address is not None:
-            store.db.execute(
-                "INSERT OR IGNORE INTO opt_outs (medium, address, opted_out_at, source) VALUES (?, ?, ?, 'by hand')",
-                (medium, address, at),
-            )
+            addresses.opt_out(store, medium, address, at, "by hand")
         return store.db.total_changes > before

@@ -9,6 +9,7 @@ from xpimport.clock import now, to_text
 from xpimport.errors import FileRefused, Invalid, NotFound
 from xpimport.rules.definition import MEDIA
 from xpimport.rules.values import address_key, check_column
+from xpimport.store.addresses import suppress
 from xpimport.store.database import Store
 
 COLUMNS = ("address", "medium", "reason", "suppressed_at")
@@ -46,10 +47,7 @@ def add(store: Store, entries: Iterable[Suppression]) -> int:
     """Put addresses on the list; those that are on it stay as they are. How many are new."""
     with store.writing():
         before = store.scalar("SELECT count(*) FROM suppressions")
-        store.db.executemany(
-            "INSERT INTO suppressions (address, medium, reason, suppressed_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            ((entry.address, entry.medium, entry.reason, entry.suppressed_at) for entry in entries),
-        )
+        suppress(store, ((entry.address, entry.medium, entry.reason, entry.suppressed_at) for entry in entries))
         return int(store.scalar("SELECT count(*) FROM suppressions")) - int(before)
 
 

@@ -1,6 +1,6 @@
 """The Task History: what ran, what came of each row, and what became of each person.
 
-The maps here are the JSON of `task show` and `task list` (DESIGN, section 7): an interface, to add to, never to rename.
+The maps here are the JSON of `task show` and `task list`: an interface, to add to, never to rename.
 """
 
 import json

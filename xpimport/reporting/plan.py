@@ -9,7 +9,8 @@ from xpimport.reporting.forecast import scheduled_forecast
 from xpimport.rules.definition import Definition
 from xpimport.rules.durations import format_duration
 from xpimport.rules.forecast import Forecast
-from xpimport.rules.schedule import clock_changes, next_after, occurrences, parse_schedule, parse_send_time, parse_zone
+from xpimport.rules.schedule import clock_changes, occurrences, parse_schedule, parse_zone
+from xpimport.rules.trigger import send_instant
 from xpimport.store.database import Store
 
 PER_IMPORT = 200
@@ -53,7 +54,7 @@ def plan(store: Store, start: datetime, days: int) -> list[Planned]:
         for number, at in enumerate(takewhile(lambda at: at <= end, coming)):
             if number >= PER_IMPORT:
                 break
-            send = next_after(parse_send_time(row["send_at"]), zone, at) if row["send_at"] else None
+            send = send_instant(row["send_at"], row["timezone"], at)
             expected = scheduled_forecast(store, row["id"], definition, at, send)
             found.append(
                 Planned(

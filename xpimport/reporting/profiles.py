@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from xpimport.errors import NotFound
 from xpimport.store.database import Store
 
 _HIDDEN = {"id", "created_task", "changed_task", "email_key"}
@@ -14,6 +15,22 @@ def _shown(row: Any) -> dict[str, Any]:
 def profile_list(store: Store, limit: int) -> list[dict[str, Any]]:
     """The newest profiles, all attributes of each."""
     return [_shown(row) for row in store.all("SELECT * FROM profiles ORDER BY id DESC LIMIT ?", limit)]
+
+
+def first_reached(store: Store, task: int, attribute: str) -> int:
+    """The first profile that has a value of `attribute` and whose message of that task's send was accepted.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = store.scalar(
+        "SELECT d.profile_id FROM triggers g JOIN deliveries d ON d.trigger_id = g.id JOIN profiles p ON p.id = d.profile_id"
+        f" WHERE g.task_id = ? AND d.state = 'accepted' AND p.\"{attribute}\" IS NOT NULL ORDER BY d.profile_id LIMIT 1",
+        task,
+    )
+    if found is None:
+        raise NotFound(f"Nobody with a {attribute} got the campaign of task {task}.")
+    return int(found)
 
 
 def profile_details(store: Store, profile: int) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What an import is told to do, as one value that its tasks keep a copy of."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -71,7 +71,7 @@ class Definition:
         return Definition(**values)
 
 
-def check_mapping(mapping: Mapping[str, str], identify_by: str, attributes: Sequence[str]) -> None:
+def check_mapping(mapping: Mapping[str, str], identify_by: str, attributes: Collection[str]) -> None:
     """Refuse a mapping that names an unknown attribute, one attribute twice, or no identifier.
 
     Raises:

@@ -32,7 +32,7 @@ FIXED, GLOB, EXPRESSION = "fixed", "glob", "expression"
 
 @dataclass(frozen=True)
 class Names:
-    """What a path asks for at one moment: in `folder` (ends with a slash, or is empty) a name, glob or expression.
+    """What a path asks for at one instant: in `folder` (ends with a slash, or is empty) a name, glob or expression.
 
     `varies` says that it may name another file at another time: a pattern, or any date part.
     """
@@ -44,7 +44,7 @@ class Names:
 
     @property
     def path(self) -> str:
-        """Folder and name as they would be typed, with the dates of the moment."""
+        """Folder and name as they would be typed, with the dates of the instant."""
         return f"{self.folder}{'re:' if self.kind == EXPRESSION else ''}{self.text}"
 
     def matches(self, name: str) -> bool:
@@ -69,28 +69,28 @@ def split(path: str) -> tuple[str, str]:
     return path[:start], path[start:]
 
 
-def names_at(path: str, moment: datetime) -> Names:
-    """What a path asks for at `moment`, which is in the zone that its date parts are meant in.
+def names_at(path: str, instant: datetime) -> Names:
+    """What a path asks for at `instant`, which is in the zone that its date parts are meant in.
 
     Raises:
         Invalid: as `check_path`.
     """
     folder, name = split(path)
     varies = DATE_PART.search(path) is not None
-    folder = dated(folder, moment)
+    folder = dated(folder, instant)
     if name.startswith("re:"):
-        expression = dated(name.removeprefix("re:"), moment, re.escape)
+        expression = dated(name.removeprefix("re:"), instant, re.escape)
         _compiled(expression)
         return Names(folder, expression, EXPRESSION, varies=True)
     if any(mark in DATE_PART.sub("", name) for mark in "*?["):
-        return Names(folder, dated(name, moment), GLOB, varies=True)
-    folder, name = split(folder + dated(name, moment))
+        return Names(folder, dated(name, instant), GLOB, varies=True)
+    folder, name = split(folder + dated(name, instant))
     return Names(folder, name, FIXED, varies)
 
 
-def dated(text: str, moment: datetime, quote: Callable[[str], str] = str) -> str:
+def dated(text: str, instant: datetime, quote: Callable[[str], str] = str) -> str:
     """A text with its date parts filled in; `quote` is applied to what they give."""
-    return DATE_PART.sub(lambda part: quote(moment.strftime(part[1])), text)
+    return DATE_PART.sub(lambda part: quote(instant.strftime(part[1])), text)
 
 
 def check_path(path: str) -> None:
@@ -106,7 +106,7 @@ def check_path(path: str) -> None:
         raise Invalid(f"--source: {path!r} names a folder. Name a file in it, or a pattern like {path}*.csv")
     if "*" in folder:
         raise Invalid(f"--source: in {path!r} a star stands in a folder. Only the last part can be a pattern.")
-    names_at(path, datetime(2026, 11, 24))  # noqa: DTZ001 - any moment shows whether an expression is sound
+    names_at(path, datetime(2026, 11, 24))  # noqa: DTZ001 - any instant shows whether an expression is sound
 
 
 def check_dates(text: str) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from xpimport.rules.schedule import next_after, parse_send_time, parse_zone
+
 WAITING, SCHEDULED, SENDING, SENT = "waiting", "scheduled", "sending", "sent"
 IGNORED, MISSED, HELD, STOPPED, FAILED = "ignored", "missed", "held", "stopped", "failed"
 
@@ -81,7 +83,7 @@ def when_completed(
     same_content: bool,
     same_people: bool = False,
 ) -> Arming:
-    """Decide a waiting trigger at the moment (UTC) at which its import completes (DESIGN 2.4, 2.5, section 3).
+    """Decide a waiting trigger at the instant (UTC) at which its import completes.
 
     `send_at` None means at once. Completing exactly at the send instant is too late.
     """
@@ -96,6 +98,14 @@ def when_completed(
     if same_people:
         return Arming(HELD, "same_people", send_at)
     return Arming(SCHEDULED, "imported", send_at or completed_at)
+
+
+def send_instant(send_at: str | None, timezone: str, start: datetime) -> datetime | None:
+    """The instant (UTC) at which a run that starts at `start` sends; None: as soon as it completes.
+
+    It is the first occurrence of the rule `send_at` in `timezone` strictly after the start.
+    """
+    return None if send_at is None else next_after(parse_send_time(send_at), parse_zone(timezone), start)
 
 
 def is_missed(send_at: datetime, grace: timedelta, now: datetime) -> bool:

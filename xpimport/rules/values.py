@@ -25,6 +25,9 @@ BUILT_IN = {
     "timezone": "timezone",
 }
 
+Kinds = dict[str, tuple[str, int | None]]
+"""Attribute -> type and, for strings, how many characters it holds."""
+
 REJECTIONS = {
     "missing_identifier": "the cell that says who it is is blank",
     "ambiguous_identifier": "several profiles share the address",

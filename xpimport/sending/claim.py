@@ -9,7 +9,7 @@ from xpimport.store.database import Store
 
 
 def due(store: Store) -> list[Trigger]:
-    """Triggers whose moment has come: to begin, or to go on with; the earliest first."""
+    """Triggers whose instant has come: to begin, or to go on with; the earliest first."""
     rows = store.all(
         SELECT + " WHERE g.wake_at <= ? AND g.state IN ('scheduled', 'sending') ORDER BY g.send_at, g.id",
         to_text(now()),

@@ -43,7 +43,7 @@ def stop(store: Store, task: int) -> Stopped:
 
     Raises:
         NotFound: the task has no trigger.
-        Refused: it was sent, or its moment has passed.
+        Refused: it was sent, or its instant has passed.
     """
     with store.writing():
         trigger = triggers.of_task(store, task)
@@ -85,15 +85,15 @@ def check_releasable(store: Store, task: int) -> Trigger:
 def release(store: Store, task: int, at: datetime | None) -> Trigger:
     """Arm a trigger again, for people not yet sent to; the next tick after its instant sends.
 
-    `at` None keeps the original instant where it is still ahead, else takes this moment.
+    `at` None keeps the original instant where it is still ahead, else takes now.
 
     Raises:
         NotFound, Refused: see `check_releasable`.
     """
     with store.writing():
         trigger = check_releasable(store, task)
-        moment = at or max(trigger.send_at or now(), now())
-        triggers.move(store, trigger.id, trigger.state, rules.SCHEDULED, "released", send_at=moment, wake_at=moment)
+        instant = at or max(trigger.send_at or now(), now())
+        triggers.move(store, trigger.id, trigger.state, rules.SCHEDULED, "released", send_at=instant, wake_at=instant)
         # Exclusions are decided anew, for everybody who has no final fate yet.
         # Somebody who releases a trigger has looked at it: that is an approval, and the end of its canary.
         store.db.execute(

@@ -83,7 +83,7 @@ def create(
     store: Store, task: int, import_id: int, campaign_id: int, definition: Definition, send_at: datetime | None
 ) -> None:
     """Make the waiting trigger of a task that begins; inside the transaction that makes the task."""
-    moment = to_text(send_at) if send_at else None
+    instant = to_text(send_at) if send_at else None
     canary = None
     if definition.canary:
         canary = Canary(definition.canary, definition.canary_wait, definition.canary_max_failed).to_json()
@@ -94,10 +94,10 @@ def create(
             task,
             import_id,
             campaign_id,
-            moment,
+            instant,
             definition.grace,
             definition.retry_for,
-            moment,
+            instant,
             canary,
             "needed" if definition.require_approval else None,
         ),

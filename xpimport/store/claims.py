@@ -48,7 +48,7 @@ def me() -> str:
 
 
 def heartbeat() -> str:
-    """The moment to store as a sign of life, in UTC by the real clock, which a rehearsal does not replace."""
+    """The instant to store as a sign of life, in UTC by the real clock, which a rehearsal does not replace."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

@@ -11,11 +11,11 @@ SELECT EXISTS (SELECT 1 FROM imports WHERE next_run_at <= :now)
     OR EXISTS (SELECT 1 FROM tasks WHERE wake_at <= :now)
     OR EXISTS (SELECT 1 FROM triggers WHERE wake_at <= :now)
 """
-"""Every stored moment is on the row it belongs to, in UTC text, with an index of its own."""
+"""Every stored instant is on the row it belongs to, in UTC text, with an index of its own."""
 
 
 def nothing_due(path: str) -> bool:
-    """Whether a tick at this moment has nothing at all to do; False for any doubt about the store."""
+    """Whether a tick now has nothing at all to do; False for any doubt about the store."""
     seconds = time.time()
     now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1e6):06d}Z"
     address = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -12,7 +12,7 @@ from pathlib import Path
 from xpimport.clock import to_text
 from xpimport.errors import Refused
 from xpimport.importing.consent import lift_opt_outs
-from xpimport.importing.merging.parts import attach_immutable, detach, schema
+from xpimport.importing.merging.parts import schema
 from xpimport.importing.merging.prefetch import Prefetch
 from xpimport.importing.merging.reconcile import PAUSE, record_opt_outs
 from xpimport.importing.merging.resolve import RESOLVED, RankRange, merged_value, plain_attributes, resolve
@@ -35,13 +35,13 @@ STRETCH = 200_000
 
 
 def merge(store: Store, run: Run, staged: Staged, place: Path, progress: Callable[[int, int], None]) -> None:
-    """Merge all people that are staged, from the task's cursor on. `progress` gets people done and in all.
+    """Merge all people that are staged, from the task's cursor on; the parts are attached, immutable.
+
+    `progress` gets people done and in all.
 
     Raises:
         Refused: the task is no longer this process's.
     """
-    detach(store, staged.parts)
-    attach_immutable(store, staged.parts)
     store.db.execute(f"CREATE TEMP TABLE IF NOT EXISTS resolved {RESOLVED}")
     total = sum(part.people for part in staged.parts)
     with _prefetch(store, run, staged, place) as prefetch:

@@ -1,6 +1,7 @@
 """The sorted parts of a list as further databases of the store's connection."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from xpimport.importing.staging.sort import SortedPart
@@ -15,8 +16,22 @@ def schema(number: int) -> str:
     return f"part_{number}"
 
 
-def attach(store: Store, parts: Sequence[SortedPart]) -> None:
-    """Let the store's connection see and change the sorted parts."""
+@contextmanager
+def attached(store: Store, parts: Sequence[SortedPart], *, immutable: bool = False) -> Iterator[None]:
+    """Let the store's connection see the sorted parts for a while: to change them, or `immutable`, to merge them."""
+    if immutable:
+        attach_immutable(store, parts)
+    else:
+        _attach(store, parts)
+    try:
+        yield
+    finally:
+        for number in range(len(parts)):
+            store.db.execute(f"DETACH DATABASE {schema(number)}")
+        store.db.execute("PRAGMA main.cache_size = -2000")
+
+
+def _attach(store: Store, parts: Sequence[SortedPart]) -> None:
     for number, part in enumerate(parts):
         store.db.execute(f"ATTACH DATABASE ? AS {schema(number)}", (part.path,))
         store.db.execute(f"PRAGMA {schema(number)}.synchronous = OFF")
@@ -37,10 +52,3 @@ def attach_immutable(store: Store, parts: Sequence[SortedPart]) -> None:
 def immutable_uri(path: Path) -> str:
     """How a file is attached that nobody changes (https://sqlite.org/uri.html, immutable)."""
     return f"{path.absolute().as_uri()}?immutable=1"
-
-
-def detach(store: Store, parts: Sequence[SortedPart]) -> None:
-    """Let go of the sorted parts."""
-    for number in range(len(parts)):
-        store.db.execute(f"DETACH DATABASE {schema(number)}")
-    store.db.execute("PRAGMA main.cache_size = -2000")

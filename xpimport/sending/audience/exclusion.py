@@ -5,14 +5,13 @@ the last of them nothing has been sent, so an interrupted decision is thrown awa
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xpimport.clock import now, to_text
 from xpimport.rules.control_group import in_control_group
 from xpimport.rules.definition import ADDRESS, PLATFORM, SUBSCRIPTION
 from xpimport.rules.segments import Segment, parse_segment
-from xpimport.rules.values import BUILT_IN
 from xpimport.sending.audience import already_sent, caps
 from xpimport.sending.triggers import Trigger
 from xpimport.store.claims import heartbeat
@@ -33,13 +32,16 @@ REASONS = {
     "frequency_cap": "the person had as many messages of this category as may be, or one too recently",
     "control_group": "the person is in the campaign's control group",
 }
-"""In the order in which they are looked at (DESIGN, section 4)."""
+"""In the order in which they are looked at: the first that fits is the one that is kept."""
 
 BATCH = 20_000
 
 
-def decide_exclusions(store: Store, trigger: Trigger) -> None:
-    """Set down, for everybody in the audience without a final fate, `excluded` with its reason or `pending`."""
+def decide_exclusions(store: Store, trigger: Trigger, kinds: Mapping[str, str]) -> None:
+    """Set down, for everybody in the audience without a final fate, `excluded` with its reason or `pending`.
+
+    `kinds` are the attributes with their types, for the campaign's segment.
+    """
     _clear(store, trigger)
     campaign = store.one("SELECT * FROM campaigns WHERE id = ?", trigger.campaign_id)
     store.db.execute("DROP TABLE IF EXISTS temp.decision")
@@ -48,7 +50,8 @@ def decide_exclusions(store: Store, trigger: Trigger) -> None:
         " reason TEXT)"
     )
     family = already_sent.family(store, trigger.id)
-    _first_reasons(store, trigger, campaign, family)
+    segment = parse_segment(campaign["segment"], kinds) if campaign["segment"] else Segment("TRUE", {})
+    _first_reasons(store, trigger, campaign, family, segment)
     if campaign["channel"] != PLATFORM:
         _duplicates(store, trigger, campaign["medium"], family)
     if campaign["category"]:
@@ -73,7 +76,7 @@ def _clear(store: Store, trigger: Trigger) -> None:
 
 
 def blocked(medium: str, *, ignore_subscription: bool) -> str:
-    """SQL for why a profile p may not be written to at this moment, or NULL; asked again with every message."""
+    """SQL for why a profile p may not be written to now, or NULL; asked again with every message."""
     column, sub = ADDRESS[medium], SUBSCRIPTION[medium]
     key = f"lower(p.{column})" if medium == "email" else f"p.{column}"
     listed = "EXISTS (SELECT 1 FROM {table} x WHERE x.medium = '{medium}' AND x.address = {key})"
@@ -88,9 +91,8 @@ def blocked(medium: str, *, ignore_subscription: bool) -> str:
     return f"CASE {cases} END"
 
 
-def _first_reasons(store: Store, trigger: Trigger, campaign: Any, family: Sequence[int]) -> None:
-    medium = campaign["medium"]
-    column, segment = ADDRESS[medium], _segment(store, campaign["segment"])
+def _first_reasons(store: Store, trigger: Trigger, campaign: Any, family: Sequence[int], segment: Segment) -> None:
+    column = ADDRESS[campaign["medium"]]
     cases = f"WHEN NOT :live THEN 'not_live' WHEN p.id IS NULL THEN 'forgotten' {_address(campaign)}"
     outside = f"CASE WHEN NOT {segment.sql} THEN 'outside_segment' END"
     consent = "NULL" if campaign["channel"] == PLATFORM else _consent(campaign)
@@ -128,13 +130,6 @@ def _address(campaign: Any) -> str:
 
 def _consent(campaign: Any) -> str:
     return blocked(campaign["medium"], ignore_subscription=bool(campaign["ignore_subscription"]))
-
-
-def _segment(store: Store, text: str | None) -> Segment:
-    if not text:
-        return Segment("TRUE", {})
-    kinds = {row["name"]: row["type"] for row in store.all("SELECT name, type FROM attributes")}
-    return parse_segment(text, {**BUILT_IN, **kinds})
 
 
 def _control_group(store: Store, campaign: int, share: float) -> None:

@@ -1,12 +1,12 @@
 """Email over SMTP: what can be set, and how it is checked."""
 
-import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from xpimport.errors import Invalid
+from xpimport.rules.locations import is_loopback
 from xpimport.sending.channels.smtp_connection import Timeouts
 from xpimport.sending.channels.smtp_server import Smtp, system_words
 
@@ -50,16 +50,6 @@ def open_smtp(settings: Mapping[str, str], _directory: Path) -> Smtp:
         timeouts=_timeouts(settings.get("smtp.timeout", "")),
         per_connection=_count(settings.get("smtp.messages_per_connection", "100")),
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a connection to `host` stays in this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _parse_url(url: str) -> tuple[str, str, int, str]:

@@ -17,6 +17,7 @@ from xpimport.sending.audience.exclusion import blocked
 from xpimport.sending.channels import Outcome
 from xpimport.sending.content.compose import Job, address_of, key_of, select_profile
 from xpimport.sending.triggers import Trigger, switched_off
+from xpimport.store.addresses import suppress
 from xpimport.store.claims import heartbeat
 from xpimport.store.database import Store
 
@@ -108,11 +109,7 @@ def return_to_pending(store: Store, trigger: Trigger, grants: Sequence[Grant]) -
 def record_bounces(store: Store, medium: str, outcomes: Sequence[tuple[Grant, Outcome]]) -> None:
     """Inside a transaction: addresses that the server does not know are not written to again."""
     gone = [grant.job[2] for grant, outcome in outcomes if outcome.state == "failed" and is_bounce(outcome.detail)]
-    store.db.executemany(
-        "INSERT INTO suppressions (medium, address, reason, suppressed_at) VALUES (?, ?, 'bounced', ?)"
-        " ON CONFLICT DO NOTHING",
-        [(medium, address_key(medium, address), to_text(now())) for address in gone],
-    )
+    suppress(store, [(address_key(medium, address), medium, "bounced", to_text(now())) for address in gone])
 
 
 def _retry_at(at: datetime, grant: Grant, outcome: Outcome) -> int | None:

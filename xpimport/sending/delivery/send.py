@@ -227,7 +227,7 @@ def send(
         _move(store, trigger, rules.FAILED, "template_error")
         return Sent(triggers.get(store, trigger.id), connected=False, problem=problem.message)
     if not trigger.decided:
-        decide_exclusions(store, trigger)
+        decide_exclusions(store, trigger, kinds)
     elif now() > trigger.retries_end and _any_pending(store, trigger):
         _expire_retries(store, trigger)
         _move(store, trigger, rules.HELD, "resume_too_late")
