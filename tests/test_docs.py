@@ -24,9 +24,8 @@ from xpimport.cli.help import PAGES, TOPICS
 from xpimport.cli.help import topic as help_topic
 from xpimport.cli.markdown import blocks, cells
 from xpimport.defining import crontab, settings
-from xpimport.rules import trigger, values
+from xpimport.rules import delivery, trigger, values
 from xpimport.rules.definition import FORMATS
-from xpimport.sending.audience import exclusion
 from xpimport.sending.channels import KINDS
 
 REPOSITORY = Path(__file__).parents[1]
@@ -234,8 +233,12 @@ def test_links_of_the_pages_lead_somewhere() -> None:
 
 def test_the_pages_explain_every_reason() -> None:
     assert dict(row[:2] for row in table("lists", "reason")) == values.REJECTIONS
-    assert dict(row[:2] for row in table("consent", "reason")) == exclusion.REASONS
+    assert dict(row[:2] for row in table("consent", "reason")) == delivery.EXCLUSIONS
     assert {reason: meaning for _, reason, meaning, _ in table("time", "state") if reason} == trigger.REASONS
+
+
+def test_the_page_on_sending_explains_why_a_message_failed() -> None:
+    assert dict(table("sending", "reason")) == delivery.FAILURES
 
 
 def test_the_page_on_time_says_in_which_states_a_trigger_can_be_stopped_and_released() -> None:

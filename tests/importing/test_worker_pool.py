@@ -15,6 +15,7 @@ import pytest
 from xpimport.errors import Failed
 from xpimport.importing.sources import SourceFile
 from xpimport.importing.staging import stage, worker_pool
+from xpimport.processes import Helper
 from xpimport.rules.definition import Definition
 
 KINDS = {
@@ -78,14 +79,14 @@ def test_a_worker_that_is_killed_fails_the_list_and_says_so(tmp_path, monkeypatc
     path = messy(tmp_path / "list.csv", 40_000, 4)
     monkeypatch.setattr(worker_pool, "LONG_LIST", 0)
     monkeypatch.setattr(worker_pool, "processors", lambda: 2)
-    begun = worker_pool.start
+    begun = Helper.start
 
-    def killing(module: str) -> "subprocess.Popen[bytes]":
+    def killing(module: str) -> Helper:
         worker = begun(module)
         os.kill(worker.pid, signal.SIGKILL)
         return worker
 
-    monkeypatch.setattr(worker_pool, "start", killing)
+    monkeypatch.setattr(Helper, "start", killing)
     with pytest.raises(Failed) as failed:
         staged(tmp_path / "killed", path)
     assert failed.value.code == "worker_lost"
@@ -115,8 +116,8 @@ def test_a_list_for_which_there_is_no_room_fails_and_leaves_nothing_behind(shop,
 
 def test_a_worker_ends_when_its_parent_does():
     code = (
-        "import os, signal, time; from xpimport.processes import start;"
-        "print(start('xpimport.importing.worker').pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, signal, time; from xpimport.processes import Helper;"
+        "print(Helper.start('xpimport.importing.staging.worker').pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     said = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment, check=False)

@@ -1,5 +1,6 @@
 """The channels against real parts: directories, Postfix's smtp-sink, a scripted server, real certificates."""
 
+import marshal
 import os
 import re
 import resource
@@ -22,6 +23,7 @@ from servers.smtp_peer import DROP, HANG, Peer, Script, certificate, smtp_peer
 
 from xpimport.errors import Invalid, Unreachable
 from xpimport.rules.locations import is_loopback
+from xpimport.rules.replies import CONNECT, DOT, smtp_reply
 from xpimport.secrets import resolve
 from xpimport.sending.channels import ACCEPTED, AuthRefused, Channel, Outcome, Outgoing, Session, open_channel
 from xpimport.sending.channels.smtp_connection import stuffed
@@ -54,6 +56,14 @@ def connect_with_retries(channel: Channel) -> Iterator[Session]:
 def one(peer: Peer, outgoing: Outgoing | None = None, **settings: str) -> Outcome:
     with connect_with_retries(smtp(peer.port, **settings)) as session:
         return session.send(outgoing or message())
+
+
+def refused(state: str, command: str, said: str, text: str = "", *, lost: bool = False) -> Outcome:
+    """The outcome of a refusal; `text` is the server's where it is not what is reported of it."""
+    code, _, words = said.partition(" ")
+    reason = {"retry": "temporary_refusal", "failed": "rejected_by_server"}[state]
+    reply = smtp_reply(command, int(code), text or words)
+    return Outcome(state, reason, said, connection_lost=lost, reply=reply)  # type: ignore[arg-type]
 
 
 # --- the table of kinds -------------------------------------------------------------------------------------
@@ -233,7 +243,7 @@ def test_a_soft_refusal_is_worth_another_attempt(sink: Callable[..., Sink], comm
     running = sink("-r", command)
     with connect_with_retries(smtp(running.port)) as session:
         outcomes = [session.send(message(n)) for n in range(3)]
-    assert outcomes == [Outcome("retry", "temporary_refusal", "450 4.3.0 Error: command failed")] * 3
+    assert outcomes == [refused("retry", command.upper(), "450 4.3.0 Error: command failed")] * 3
 
 
 @on_sink
@@ -243,7 +253,7 @@ def test_a_hard_refusal_is_final(sink: Callable[..., Sink], command: str, pipeli
     running = sink("-f", command, *([] if pipelining else ["-p"]))
     with connect_with_retries(smtp(running.port)) as session:
         outcomes = [session.send(message(n)) for n in range(3)]
-    assert outcomes == [Outcome("failed", "rejected_by_server", "500 5.3.0 Error: command failed")] * 3
+    assert outcomes == [refused("failed", command.upper(), "500 5.3.0 Error: command failed")] * 3
 
 
 @on_sink
@@ -290,12 +300,12 @@ def test_421_at_rcpt_closes_the_connection(sink: Callable[..., Sink]) -> None:
     ("reply", "expected"),
     [
         ("250 2.0.0 Ok: queued", ACCEPTED),
-        ("451 4.3.0 later", Outcome("retry", "temporary_refusal", "451 4.3.0 later")),
-        ("452 4.2.2 full", Outcome("retry", "temporary_refusal", "452 4.2.2 full")),
-        ("552 5.2.2 over\tquota", Outcome("failed", "rejected_by_server", "552 5.2.2 over quota")),
-        ("554 5.7.1 spam", Outcome("failed", "rejected_by_server", "554 5.7.1 spam")),
-        ("550-5.7.1 two\r\n550 lines", Outcome("failed", "rejected_by_server", "550 5.7.1 two lines")),
-        ("421 4.3.2 closing", Outcome("retry", "temporary_refusal", "421 4.3.2 closing", connection_lost=True)),
+        ("451 4.3.0 later", refused("retry", DOT, "451 4.3.0 later")),
+        ("452 4.2.2 full", refused("retry", DOT, "452 4.2.2 full")),
+        ("552 5.2.2 over\tquota", refused("failed", DOT, "552 5.2.2 over quota", "5.2.2 over\tquota")),
+        ("554 5.7.1 spam", refused("failed", DOT, "554 5.7.1 spam")),
+        ("550-5.7.1 two\r\n550 lines", refused("failed", DOT, "550 5.7.1 two lines", "5.7.1 two\nlines")),
+        ("421 4.3.2 closing", refused("retry", DOT, "421 4.3.2 closing", lost=True)),
         (DROP, Outcome("uncertain", "no_reply_after_data", "the server hung up", connection_lost=True)),
         (HANG, Outcome("uncertain", "no_reply_after_data", "timed out", connection_lost=True)),
         ("354 what", Outcome("uncertain", "no_reply_after_data", "out of step: 354 what to the message", True)),
@@ -353,10 +363,10 @@ def test_a_server_that_stops_reading_inside_a_message_is_no_doubt() -> None:
 
 def test_a_refused_recipient_leaves_the_connection_usable() -> None:
     with smtp_peer(Script(rcpt="550 5.1.1 no such user")) as peer, connect_with_retries(smtp(peer.port)) as session:
-        refused = session.send(message(1))
+        outcome = session.send(message(1))
         peer.script.rcpt = "250 ok"
         assert session.send(message(2, to="bea@example.com")) == ACCEPTED
-    assert refused == Outcome("failed", "rejected_by_server", "550 5.1.1 no such user")
+    assert outcome == refused("failed", "RCPT", "550 5.1.1 no such user")
     assert peer.connections == 1
     assert "RSET" in peer.commands
     assert [body for body in peer.messages if body] == [message().body]  # RFC 2920: an empty one after the refusal
@@ -365,7 +375,7 @@ def test_a_refused_recipient_leaves_the_connection_usable() -> None:
 def test_a_refusal_counts_even_when_the_server_hangs_up_behind_it() -> None:
     with smtp_peer(Script(rcpt="550 5.1.1 no such user", data=DROP)) as peer:
         outcome = one(peer)
-    assert outcome == Outcome("failed", "rejected_by_server", "550 5.1.1 no such user", connection_lost=True)
+    assert outcome == refused("failed", "RCPT", "550 5.1.1 no such user", lost=True)
 
 
 def test_an_interrupted_message_is_never_completed() -> None:
@@ -403,6 +413,27 @@ def test_a_server_that_is_gone_later_is_an_outcome() -> None:
     session.close()
     session.close()
     assert (outcome.state, outcome.reason, outcome.connection_lost) == ("retry", "unreachable", True)
+
+
+def test_a_server_that_refuses_a_new_connection_is_quoted_with_its_reply_to_the_connection() -> None:
+    with smtp_peer() as peer, connect_with_retries(smtp(peer.port, messages_per_connection="1")) as session:
+        assert session.send(message(1)) == ACCEPTED
+        peer.script = Script(greeting="554 5.3.2 no service")
+        outcome = session.send(message(2))
+    reply = smtp_reply(CONNECT, 554, "5.3.2 no service")
+    assert (outcome.state, outcome.reason, outcome.reply) == ("retry", "unreachable", reply)
+
+
+def test_an_outcome_comes_out_of_a_pipe_as_it_went_in() -> None:
+    for outcome in (ACCEPTED, refused("failed", "RCPT", "550 5.1.1 no such user", lost=True)):
+        assert Outcome.from_plain(marshal.loads(marshal.dumps(outcome.to_plain()))) == outcome
+
+
+def test_an_outcome_has_a_reason_that_is_explained() -> None:
+    with pytest.raises(ValueError, match="not failed because of bad_weather"):
+        Outcome("failed", "bad_weather")
+    with pytest.raises(ValueError, match="not failed because of nothing"):
+        Outcome("failed", "")
 
 
 # --- envelope -----------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 from shop import HEADER
 
-from xpimport.sending.audience.exclusion import REASONS
+from xpimport.rules.delivery import EXCLUSIONS
 
 MORNING = "2026-11-24T08:00:00Z"
 NINE = "2026-11-24T09:00:00Z"
@@ -121,4 +121,4 @@ def test_control_group_is_a_share_of_the_people(shop):
 
 
 def test_every_reason_has_a_test_of_its_name():
-    assert {found[1] for name in globals() if (found := re.match(r"test_(\w+?)_is_", name))} == set(REASONS)
+    assert {found[1] for name in globals() if (found := re.match(r"test_(\w+?)_is_", name))} == set(EXCLUSIONS)

@@ -32,7 +32,7 @@ def children(pid: int) -> list[int]:
                 command = (folder / "cmdline").read_bytes()
             except (OSError, ValueError):
                 continue
-            if parent == pid and b"xpimport.sending.delivery.connections" in command:
+            if parent == pid and b"xpimport.sending.delivery.sender" in command:
                 found.append(int(folder.name))
     return found
 

@@ -4,7 +4,7 @@ With XPIMPORT_KILLED=workers every list counts as long, so that helping processe
 every send does, so that sender processes have its connections. XPIMPORT_MARK names a file that is made just before the kill.
 
 STEP is `begin` or `commit` (the nth transaction that writes), `talk` (the nth byte string given to a socket),
-`read` (the nth answer awaited) or `tell` (the nth word to a sender process). `sender-talk` and `sender-read` kill each
+`read` (the nth answer awaited) or `tell` (the nth message to a helping process). `sender-talk` and `sender-read` kill each
 sender process at its nth, and not this one. Batches are made small, so that a short list has many steps.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from xpimport import processes
 from xpimport.importing.merging import merge
 from xpimport.importing.staging import worker_pool
-from xpimport.sending.delivery import connections, send
+from xpimport.sending.delivery import send, sender
 from xpimport.store import database
 
 
@@ -49,7 +49,7 @@ def arm(kind: str, wanted: int) -> None:
         database.Store.writing = killing  # type: ignore[method-assign,assignment]
         return
     if kind == "tell":
-        _before(connections.ProcessPool, "_tell", step)
+        _before(processes.Helper, "send", step)
         return
     _before(socket.socket, "send" if kind == "talk" else "recv", step)
 
@@ -85,7 +85,7 @@ def main() -> None:
     kind, wanted, *arguments = sys.argv[1:]
     if arguments == ["sender"]:
         arm(kind, int(wanted))
-        connections.main()
+        sender.main()
         return
     merge.FIRST_BATCH, merge.LARGEST_BATCH = 3, 3
     way = os.environ.get("XPIMPORT_KILLED")
@@ -95,7 +95,8 @@ def main() -> None:
     if way == "processes":
         send.FEW = 0
     if kind.startswith("sender-"):
-        connections.start = lambda _: processes.run([__file__, kind.removeprefix("sender-"), wanted, "sender"])  # type: ignore[assignment]
+        alike = [__file__, kind.removeprefix("sender-"), wanted, "sender"]
+        processes.Helper.start = lambda *_: processes.Helper(alike)  # type: ignore[method-assign]
     else:
         arm(kind, int(wanted))
     from xpimport.cli import main

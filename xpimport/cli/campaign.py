@@ -18,6 +18,7 @@ from xpimport.errors import Failed, Unreachable
 from xpimport.flow.campaigns import keep_campaign, send_test
 from xpimport.flow.campaigns import preview as preview_message
 from xpimport.people.profiles import find_profile
+from xpimport.rules.delivery import ACCEPTED
 
 app = group("What is sent, over which channel, and who may not get it.")
 
@@ -165,7 +166,7 @@ def test(
     """Send a campaign to one address, filled in with the newest profile; no report counts it."""
     with store_of(ctx) as store:
         outcome = send_test(store, name, to)
-    if outcome.state == "accepted":
+    if outcome.state == ACCEPTED:
         screen.say(f"Handed over one test message for {to}.")
     elif outcome.connection_lost:
         raise Unreachable(f"The connection was lost: {outcome.detail or outcome.reason}.")

@@ -10,6 +10,7 @@ from typing import Any
 from xpimport.clock import from_text, to_text
 from xpimport.errors import NotFound, Refused
 from xpimport.reporting.forecast import forecast
+from xpimport.rules.delivery import EXCLUDED, FAILED, FINAL
 from xpimport.rules.rows import file_of, line_of
 from xpimport.store.claims import lapsed
 from xpimport.store.database import Store
@@ -168,8 +169,8 @@ def _delivery(store: Store, row: Any) -> Details | None:
     if row["trigger_id"] is None or row["status"] != "completed":
         return None
     audience = row["rows_created"] + row["rows_updated"] + row["rows_unchanged"]
-    counts = dict.fromkeys(("accepted", "failed", "excluded", "uncertain"), 0)
-    reasons: dict[str, list[Details]] = {"excluded": [], "failed": []}
+    counts = dict.fromkeys(FINAL, 0)
+    reasons: dict[str, list[Details]] = {EXCLUDED: [], FAILED: []}
     found = store.all(
         "SELECT state, reason, count(*) AS n FROM deliveries WHERE trigger_id = ? GROUP BY state, reason"
         " ORDER BY n DESC, reason",
@@ -190,8 +191,8 @@ def _delivery(store: Store, row: Any) -> Details | None:
         "audience": audience,
         **counts,
         "unsent": unsent,
-        "excluded_by_reason": reasons["excluded"],
-        "failed_by_reason": reasons["failed"],
+        "excluded_by_reason": reasons[EXCLUDED],
+        "failed_by_reason": reasons[FAILED],
     }
 
 

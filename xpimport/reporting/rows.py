@@ -10,6 +10,7 @@ from typing import Any
 
 from xpimport.clock import now, to_text
 from xpimport.reporting.history import seconds, where_of
+from xpimport.rules.delivery import EXCLUDED, FAILED, UNCERTAIN, sql_in
 from xpimport.rules.formulas import guarded
 from xpimport.rules.rows import FILE_COLUMN, REJECTED_COLUMNS, file_of, line_of
 from xpimport.store.database import Store
@@ -17,21 +18,20 @@ from xpimport.store.database import Store
 EXCLUDED_COLUMNS = (
     "task_id", "run_at", "campaign", "user_id", "channel", "address", "outcome", "reason", "detail", "row",
 )  # fmt: skip
-OUTCOMES = {"excluded": ("excluded", "failed", "uncertain"), "failed": ("failed",), "uncertain": ("uncertain",)}
+OUTCOMES = {"excluded": {EXCLUDED, FAILED, UNCERTAIN}, "failed": {FAILED}, "uncertain": {UNCERTAIN}}
 """What `--excluded`, `--failed` and `--uncertain` list."""
 
 
 def people(store: Store, task: int, which: str) -> Iterator[dict[str, Any]]:
     """One map for each person of a task's send with such an outcome, by the columns of the excluded users report."""
     files = json.loads(store.scalar("SELECT files FROM tasks WHERE id = ?", task))
-    marks = ", ".join("?" * len(OUTCOMES[which]))
     rows = store.db.execute(
         "SELECT t.started_at, c.name AS campaign, c.channel, p.user_id, coalesce(d.address, CASE c.medium WHEN 'email'"
         " THEN p.email ELSE p.mobile_number END) AS address, d.state, d.reason, d.detail, a.row FROM triggers g"
         " JOIN tasks t ON t.id = g.task_id JOIN campaigns c ON c.id = g.campaign_id"
         " JOIN deliveries d ON d.trigger_id = g.id JOIN audience a ON a.task_id = t.id AND a.profile_id = d.profile_id"
-        f" LEFT JOIN profiles p ON p.id = d.profile_id WHERE t.id = ? AND d.state IN ({marks}) ORDER BY a.row",
-        (task, *OUTCOMES[which]),
+        f" LEFT JOIN profiles p ON p.id = d.profile_id WHERE t.id = ? AND {sql_in('d.state', OUTCOMES[which])} ORDER BY a.row",
+        (task,),
     )
     for row in rows:
         values = (

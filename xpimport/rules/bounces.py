@@ -1,13 +1,14 @@
 """Which refusals say that an address is gone for good."""
 
-import re
+from xpimport.rules.replies import Reply
 
-_GONE = re.compile(r"5[0-9][0-9][ -]5\.1\.[16]\b")
+_GONE = frozenset({"5.1.1", "5.1.6"})
 
 
-def is_bounce(detail: str) -> bool:
-    """Whether a server's refusal says that the mailbox is not there (RFC 3463: 5.1.1) or has moved away (5.1.6).
+def is_bounce(reply: Reply | None) -> bool:
+    """Whether a refusal says that the mailbox is not there (RFC 3463: 5.1.1) or has moved away (5.1.6).
 
-    Others (policy, a full mailbox, a domain that cannot be found) may pass, and leave the address as it is.
+    Others (policy, a full mailbox, a domain that cannot be found) may pass, and leave the address as it is; so does a
+    message that failed without a reply (None).
     """
-    return _GONE.match(detail) is not None
+    return reply is not None and reply.code // 100 == 5 and reply.enhanced in _GONE

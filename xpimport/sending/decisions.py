@@ -6,6 +6,7 @@ from datetime import datetime
 from xpimport.clock import now
 from xpimport.errors import NotFound, Refused
 from xpimport.rules import trigger as rules
+from xpimport.rules.delivery import UNSENT, sql_in
 from xpimport.sending import triggers
 from xpimport.sending.triggers import Trigger
 from xpimport.store.database import Store
@@ -56,7 +57,7 @@ def stop(store: Store, task: int) -> Stopped:
             triggers.move(store, trigger.id, trigger.state, rules.STOPPED, "stopped")
         accepted, unsent = store.one(
             "SELECT count(*) FILTER (WHERE state = 'accepted'),"
-            " count(*) FILTER (WHERE state IN ('pending', 'attempting', 'retry')) FROM deliveries WHERE trigger_id = ?",
+            f" count(*) FILTER (WHERE {sql_in('state', UNSENT)}) FROM deliveries WHERE trigger_id = ?",
             trigger.id,
         )
         return Stopped(triggers.get(store, trigger.id), trigger.state, accepted, unsent)
@@ -163,7 +164,7 @@ def resend(store: Store, task: int, which: str) -> tuple[Trigger, int]:
 def _unsent(store: Store, trigger: Trigger) -> bool:
     return trigger.decided and bool(
         store.scalar(
-            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE trigger_id = ? AND state IN ('pending', 'attempting', 'retry'))",
+            f"SELECT EXISTS (SELECT 1 FROM deliveries WHERE trigger_id = ? AND {sql_in('state', UNSENT)})",
             trigger.id,
         )
     )

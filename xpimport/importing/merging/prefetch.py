@@ -9,7 +9,7 @@ from xpimport.importing.merging.parts import immutable_uri
 from xpimport.importing.merging.resolve import RESOLVED, RankRange
 from xpimport.importing.staging.stage import Staged
 from xpimport.importing.tasks import Run
-from xpimport.processes import end, start
+from xpimport.processes import Helper, Lost
 from xpimport.store.database import Store
 from xpimport.store.driver import sqlite3
 
@@ -29,7 +29,7 @@ class Prefetch:
                 made.execute("PRAGMA journal_mode = OFF")
                 made.execute(f"CREATE TABLE resolved {RESOLVED}")
             file.chmod(0o600)
-        self._process = start("xpimport.importing.merging.resolver")
+        self._resolver = Helper.start("xpimport.importing.merging.resolver", pickle)
         self._now: _Stretch | None = None
         self._next: _Stretch | None = None
         # Without its helper the writer resolves everything itself.
@@ -37,11 +37,9 @@ class Prefetch:
         self._tell((str(store.path), run, staged.attributes, staged.parts, self._files))
 
     def _tell(self, message: object) -> None:
-        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         try:
-            pickle.dump(message, self._process.stdin)
-            self._process.stdin.flush()
-        except OSError:
+            self._resolver.send(message)
+        except Lost:
             self._lost = True
 
     def covers(self, batch: RankRange) -> bool:
@@ -53,10 +51,9 @@ class Prefetch:
         self._now, self._next = self._next, None
         if self._now is None or self._lost:
             return False
-        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         try:
-            self._now.resolved = pickle.load(self._process.stdout)  # noqa: S301 - from our own process
-        except (EOFError, OSError, pickle.UnpicklingError):
+            self._now.resolved = self._resolver.receive()
+        except Lost:
             self._lost = True
         if self._now.resolved:
             # Nobody changes it until it is let go.
@@ -85,7 +82,7 @@ class Prefetch:
 
     def close(self) -> None:
         """Let go of the files and the process."""
-        end(self._process)
+        self._resolver.close()
         if self._now is not None and self._now.resolved:
             self._store.db.execute("DETACH DATABASE prefetched")
 

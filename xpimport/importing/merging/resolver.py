@@ -1,16 +1,16 @@
 """Resolves stretches of people in a process of its own: `python -m xpimport.importing.merging.resolver`.
 
-It speaks pickle over its standard input and output, which only the process that started it holds, and ends when its
-input does.
+Its stretches come from the process that started it, and it ends when they do.
 """
 
 import pickle
 import signal
-import sys
+from contextlib import suppress
 from pathlib import Path
 
 from xpimport.importing.merging.parts import attach_immutable
 from xpimport.importing.merging.resolve import adopts, resolve
+from xpimport.processes import Lost, Parent
 from xpimport.store.database import Store
 from xpimport.store.driver import sqlite3
 
@@ -18,9 +18,9 @@ from xpimport.store.driver import sqlite3
 def main() -> None:
     """Resolve until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    given, answers = sys.stdin.buffer, sys.stdout.buffer
-    try:
-        path, run, attributes, parts, files = pickle.load(given)  # noqa: S301 - from the parent's pipe only
+    parent = Parent(pickle)
+    with suppress(Lost):
+        path, run, attributes, parts, files = parent.receive()
         store = Store(Path(path), sqlite3.connect(Path(path).as_uri(), uri=True, isolation_level=None))
         store.db.row_factory = sqlite3.Row
         attach_immutable(store, parts)
@@ -29,16 +29,13 @@ def main() -> None:
             store.db.execute(f"PRAGMA resolved_{number}.journal_mode = OFF")
             store.db.execute(f"PRAGMA resolved_{number}.synchronous = OFF")
         while True:
-            batch, turn = pickle.load(given)  # noqa: S301
+            batch, turn = parent.receive()
             done = not adopts(store, run, attributes)
             if done:
                 store.db.execute("BEGIN")
                 resolve(store, run, attributes, batch, f"resolved_{turn}.resolved")
                 store.db.execute("COMMIT")
-            pickle.dump(done, answers)
-            answers.flush()
-    except EOFError:
-        return
+            parent.send(done)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,12 @@
 """Reads, checks and sorts lists in a process of its own: `python -m xpimport.importing.staging.worker`.
 
-It speaks marshal over its standard input and output, which only the pool that started it holds; it ends when its
-input does, so it never outlives its parent.
+Its orders come from the pool that started it; it ends when they do, so it never outlives its parent.
 """
 
 import gc
-import marshal
 import signal
-import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from xpimport.importing.formats import Malformed
 from xpimport.importing.formats.blocks import ColumnBlock, LineBlock, split_columns
 from xpimport.importing.staging.sort import Range, RowWriter, SortedPart, no_room, sort_range
 from xpimport.importing.staging.validate import Column, RowLayout, RowValidator
+from xpimport.processes import Lost, Parent
 from xpimport.store.driver import sqlite3
 
 Message = tuple[Any, ...]
@@ -84,12 +83,12 @@ def main() -> None:
     # Ctrl-C reaches the whole group; the parent decides what becomes of its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.disable()
-    given, answers = sys.stdin.buffer, sys.stdout.buffer
-    try:
-        path, attributes = marshal.load(given)  # noqa: S302 - from the parent's pipe only
+    parent = Parent()
+    with suppress(Lost):
+        path, attributes = parent.receive()
         worker = Worker(Path(path), attributes)
         while True:
-            order, message = marshal.load(given)  # noqa: S302
+            order, message = parent.receive()
             try:
                 answer = _obey(worker, order, message)
             except FileRefused as problem:
@@ -97,10 +96,7 @@ def main() -> None:
             except (OSError, sqlite3.Error) as problem:
                 answer = ("refused", "disk", no_room(worker.path, problem))
             if answer is not None:
-                marshal.dump(answer, answers)
-                answers.flush()
-    except EOFError:
-        return
+                parent.send(answer)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
-"""The hands that read a list: this process alone for a short one, one process a core for a long one."""
+"""The workers that read a list: this process alone for a short one, one process a core for a long one."""
 
-import marshal
 import os
 import queue
 import threading
@@ -14,7 +13,7 @@ from xpimport.importing.formats.blocks import ColumnBlock, LineBlock
 from xpimport.importing.staging.sort import SortedPart, split_key_ranges
 from xpimport.importing.staging.validate import RowLayout
 from xpimport.importing.staging.worker import Worker, to_message
-from xpimport.processes import Helper, end, start
+from xpimport.processes import Helper, Lost
 
 LONG_LIST = 4 << 20
 """Bytes from which on starting processes (0.1 s) pays."""
@@ -96,7 +95,7 @@ class _Processes:
         self._place = place
         self._work: queue.Queue[tuple[str, Any] | None] = queue.Queue(maxsize=2)
         self._lost = threading.Event()
-        self._workers = [start("xpimport.importing.staging.worker") for _ in range(count)]
+        self._workers = [Helper.start("xpimport.importing.staging.worker") for _ in range(count)]
         self._feeders: list[threading.Thread] = []
         try:
             for number, worker in enumerate(self._workers):
@@ -125,11 +124,9 @@ class _Processes:
                 return
 
     def _tell(self, worker: Helper, message: tuple[Any, ...]) -> None:
-        assert worker.stdin is not None  # noqa: S101 - it is a pipe
         try:
-            marshal.dump(message, worker.stdin)
-            worker.stdin.flush()
-        except OSError:
+            worker.send(message)
+        except Lost:
             raise _lost() from None
 
     def _put(self, order: str, message: tuple[Any, ...]) -> None:
@@ -169,10 +166,9 @@ class _Processes:
         return sum(read for read, _ in ended), parts
 
     def _answer(self, worker: Helper) -> tuple[Any, ...]:
-        assert worker.stdout is not None  # noqa: S101 - it is a pipe
         try:
-            answer: tuple[Any, ...] = marshal.load(worker.stdout)  # noqa: S302 - from our own worker
-        except (EOFError, ValueError, TypeError):
+            answer: tuple[Any, ...] = worker.receive()
+        except Lost:
             raise _lost() from None
         if answer[0] == "refused":
             raise Failed(answer[2], code=answer[1])
@@ -180,7 +176,7 @@ class _Processes:
 
     def close(self) -> None:
         for worker in self._workers:
-            end(worker)
+            worker.close()
         for _ in self._feeders:
             self._work.put(None)
         for feeder in self._feeders:

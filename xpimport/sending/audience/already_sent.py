@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from xpimport.rules.delivery import BEGUN, WAITING, sql_in
 from xpimport.store.database import Store
 
 
@@ -32,8 +33,8 @@ def undecided(store: Store, trigger: int) -> bool:
 def taken(trigger: str, delivery: str) -> str:
     """SQL for whether a delivery of a trigger has reached its person, or still will."""
     return (
-        f"({delivery}.state IN ('accepted', 'uncertain', 'attempting')"
-        f" OR ({delivery}.state IN ('pending', 'retry') AND {trigger}.state IN ('scheduled', 'sending')))"
+        f"({sql_in(f'{delivery}.state', BEGUN)}"
+        f" OR ({sql_in(f'{delivery}.state', WAITING)} AND {trigger}.state IN ('scheduled', 'sending')))"
     )
 
 

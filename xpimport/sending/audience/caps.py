@@ -3,6 +3,7 @@
 from typing import Any
 
 from xpimport.clock import now
+from xpimport.sending.audience import already_sent
 from xpimport.store.database import Store
 
 DAY = 86_400
@@ -39,8 +40,6 @@ def apply(store: Store, trigger: int, campaign: Any) -> None:
         "UPDATE temp.decision SET reason = 'frequency_cap' WHERE reason IS NULL AND profile IN (SELECT d.profile_id"
         " FROM campaigns c JOIN triggers g ON g.campaign_id = c.id JOIN deliveries d ON d.trigger_id = g.id"
         " WHERE c.category = ? AND c.medium = ? AND g.id <> ? AND g.began_at IS NOT NULL AND d.changed_at > ?"
-        " AND (d.state IN ('accepted', 'uncertain', 'attempting')"
-        " OR (d.state IN ('pending', 'retry') AND g.state IN ('scheduled', 'sending')))"
-        f" GROUP BY d.profile_id HAVING {over})",
+        f" AND {already_sent.taken('g', 'd')} GROUP BY d.profile_id HAVING {over})",
         (category["name"], campaign["medium"], trigger, oldest),
     )

@@ -11,28 +11,12 @@ from typing import Any
 from xpimport.clock import now, to_text
 from xpimport.rules.control_group import in_control_group
 from xpimport.rules.definition import ADDRESS, PLATFORM, SUBSCRIPTION
+from xpimport.rules.delivery import BEGUN, LEFT_OUT, REACHED, REDECIDED, sql_in
 from xpimport.rules.segments import Segment, parse_segment
 from xpimport.sending.audience import already_sent, caps
 from xpimport.sending.triggers import Trigger
 from xpimport.store.claims import heartbeat
 from xpimport.store.database import Store
-
-REASONS = {
-    "not_live": "the campaign is paused",
-    "forgotten": "the profile is no longer in the store",
-    "no_address": "the profile has no address of this medium",
-    "invalid_address": "the address cannot be written to",
-    "suppressed": "the address is on the suppression list",
-    "bounced": "mail to the address came back",
-    "unsubscribed": "the person or the address has opted out",
-    "subscription_unset": "nobody has said whether the person agreed",
-    "outside_segment": "the campaign's segment leaves the person out",
-    "same_send": "another trigger of the same import and moment, or of the same list, sends to this person",
-    "duplicate_address": "another profile of this send has the same address",
-    "frequency_cap": "the person had as many messages of this category as may be, or one too recently",
-    "control_group": "the person is in the campaign's control group",
-}
-"""In the order in which they are looked at: the first that fits is the one that is kept."""
 
 BATCH = 20_000
 
@@ -68,7 +52,7 @@ def _clear(store: Store, trigger: Trigger) -> None:
         with store.writing():
             gone = store.db.execute(
                 "DELETE FROM deliveries WHERE trigger_id = ? AND profile_id IN (SELECT profile_id FROM deliveries"
-                " WHERE trigger_id = ? AND state IN ('excluded', 'pending', 'retry') LIMIT ?)",
+                f" WHERE trigger_id = ? AND {sql_in('state', REDECIDED)} LIMIT ?)",
                 (trigger.id, trigger.id, BATCH),
             ).rowcount
         if not gone:
@@ -101,9 +85,9 @@ def _first_reasons(store: Store, trigger: Trigger, campaign: Any, family: Sequen
         f" SELECT a.profile_id, a.row, p.{column}, CASE {cases}"
         f" ELSE coalesce({consent}, {outside}, CASE WHEN EXISTS (SELECT 1 FROM triggers t"
         " JOIN deliveries d ON d.trigger_id = t.id AND d.profile_id = a.profile_id WHERE t.import_id = :import_id"
-        " AND t.send_at = :send_at AND t.id <> :trigger AND d.state NOT IN ('excluded', 'failed')"
+        f" AND t.send_at = :send_at AND t.id <> :trigger AND NOT {sql_in('d.state', LEFT_OUT)}"
         " AND t.state IN ('sending', 'sent', 'stopped', 'held')"
-        " AND (t.state IN ('sending', 'sent') OR d.state IN ('accepted', 'uncertain')))"
+        f" AND (t.state IN ('sending', 'sent') OR {sql_in('d.state', REACHED)}))"
         f" OR {already_sent.reached(family)} THEN 'same_send' END) END"
         " FROM audience a LEFT JOIN profiles p ON p.id = a.profile_id WHERE a.task_id = :task"
         " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.trigger_id = :trigger AND d.profile_id = a.profile_id)"
@@ -152,7 +136,7 @@ def _duplicates(store: Store, trigger: Trigger, medium: str, family: Sequence[in
     )
     store.db.execute(
         "UPDATE temp.decision SET reason = 'duplicate_address' WHERE reason IS NULL AND lower(address) IN"
-        " (SELECT lower(address) FROM deliveries WHERE trigger_id = ? AND state IN ('accepted', 'uncertain', 'attempting'))",
+        f" (SELECT lower(address) FROM deliveries WHERE trigger_id = ? AND {sql_in('state', BEGUN)})",
         (trigger.id,),
     )
     if family:

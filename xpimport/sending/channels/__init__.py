@@ -1,12 +1,14 @@
 """The ways out: one module a kind of channel, all with the same three steps (open, connect, send)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from xpimport.errors import Invalid, Unreachable
+from xpimport.rules.delivery import check_reason
+from xpimport.rules.replies import Reply
 
 # kind -> "module:function"; the function takes the settings and the directory and gives the channel.
 KINDS = {
@@ -17,8 +19,17 @@ KINDS = {
 }
 
 
-class AuthRefused(Unreachable):
-    """The server was reached but did not accept the name and password; nobody's message was tried."""
+class ServerRefused(Unreachable):
+    """The server was reached but is not ready for messages; `reply` is what it said, if it was that."""
+
+    def __init__(self, message: str, reply: Reply | None = None) -> None:
+        """Keep the message for the operator and the reply."""
+        super().__init__(message)
+        self.reply = reply
+
+
+class AuthRefused(ServerRefused):
+    """It does not accept the name and password; nobody's message was tried."""
 
     code = "auth_refused"
 
@@ -49,11 +60,12 @@ class Outcome:
     Attributes:
         state: `accepted` by the server; `failed` for good; `uncertain`, it may have been accepted;
             `retry`, provably not accepted and worth another attempt.
-        reason: a short machine-readable word; empty when accepted.
+        reason: one of those that `rules.delivery` explains for this state; empty when accepted.
         detail: the server's words, or the system's.
         connection_lost: the session has no connection any more; back off before the next.
         retry_after: seconds that the receiver asks to wait, where it said so.
         auth: the receiver does not accept who we are; nobody's message is to blame, and the send pauses.
+        reply: the answer that decided it, where there was one.
     """
 
     state: Literal["accepted", "failed", "uncertain", "retry"]
@@ -62,6 +74,23 @@ class Outcome:
     connection_lost: bool = False
     retry_after: float | None = None
     auth: bool = False
+    reply: Reply | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a reason that nothing explains."""
+        check_reason(self.state, self.reason)
+
+    def to_plain(self) -> tuple[Any, ...]:
+        """The same in plain values, which go from one process to another."""
+        reply = astuple(self.reply) if self.reply else None
+        return self.state, self.reason, self.detail, self.connection_lost, self.retry_after, self.auth, reply
+
+    @staticmethod
+    def from_plain(plain: tuple[Any, ...]) -> "Outcome":
+        """The outcome that `to_plain` had."""
+        state, reason, detail, connection_lost, retry_after, auth, reply = plain
+        answer = Reply(*reply) if reply else None
+        return Outcome(state, reason, detail, connection_lost, retry_after, auth, answer)
 
 
 ACCEPTED = Outcome("accepted", "")

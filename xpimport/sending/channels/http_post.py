@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from xpimport.errors import Invalid, Unreachable
+from xpimport.rules.replies import Reply, http_reply
 
 if TYPE_CHECKING:
     import urllib3
@@ -42,6 +43,11 @@ class Answer:
             return json.loads(self.text)
         except ValueError:
             return None
+
+    @property
+    def reply(self) -> Reply:
+        """The same as a fate keeps it."""
+        return http_reply(self.status, self.text)
 
     @property
     def said(self) -> str:

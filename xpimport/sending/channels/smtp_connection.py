@@ -10,13 +10,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from xpimport.rules.replies import DOT, Reply, smtp_reply
+
 if TYPE_CHECKING:
     import ssl
 
 _MAX_LINE = 4096
 _MAX_LINES = 200
-_MAX_SAID = 300
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\ud7ff\ue000-\ufffd]+")
 _BARE_ENDS = re.compile(rb"\r\n|\r|\n")
 _REPLY_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 # A body beyond this does not fit into the socket's buffers, so that a connection lost on the way shows.
@@ -39,19 +39,6 @@ class Timeouts:
     connect: float = 30
     command: float = 60
     dot: float = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A reply of the server: its code, and all its lines as one text."""
-
-    code: int
-    text: str
-
-    @property
-    def said(self) -> str:
-        """Code and text for a report: one printable line of bounded length."""
-        return f"{self.code} {_UNPRINTABLE.sub(' ', self.text)}".strip()[:_MAX_SAID]
 
 
 def stuffed(body: bytes) -> bytes:
@@ -140,8 +127,8 @@ class SmtpConnection:
                 raise PerhapsSent(str(lost)) from None
             raise
 
-    def reply(self, timeout: float) -> Reply:
-        """Wait for the next reply.
+    def reply(self, command: str, timeout: float) -> Reply:
+        """Wait for the next reply, which is to `command` (see `Reply`).
 
         Raises:
             Lost: none came within `timeout`, or what came is no SMTP reply.
@@ -155,13 +142,13 @@ class SmtpConnection:
             code, separator, text = line.groups()
             texts.append((text or b"").decode("utf-8", "replace").strip())
             if separator != b"-":
-                return Reply(int(code), "\n".join(texts))
+                return smtp_reply(command, int(code), "\n".join(texts))
         raise Lost("the server sent a reply without an end")
 
     def early_reply(self) -> Reply | None:
         """After a failed write: what the server said before it hung up, if that can still be read."""
         try:
-            return self.reply(0.2)
+            return self.reply(DOT, 0.2)
         except Lost:
             return None
 

@@ -6,10 +6,10 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from xpimport.errors import Unreachable
+from xpimport.rules.replies import CONNECT, Reply
 from xpimport.secrets import resolve
-from xpimport.sending.channels import AuthRefused
-from xpimport.sending.channels.smtp_connection import Lost, Reply, SmtpConnection, Timeouts
+from xpimport.sending.channels import AuthRefused, ServerRefused
+from xpimport.sending.channels.smtp_connection import Lost, SmtpConnection, Timeouts
 from xpimport.sending.channels.smtp_session import SmtpSession
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ class Smtp:
     def _greet(self, wire: SmtpConnection) -> frozenset[str]:
         if self.implicit:
             self._encrypt(wire)
-        greeting = wire.reply(self.timeouts.command)
+        greeting = wire.reply(CONNECT, self.timeouts.command)
         if greeting.code != 220:
-            raise self._unreachable(f"it said {greeting.said}")
+            raise self._unreachable(f"it said {greeting.said}", greeting)
         offered = self._hello(wire)
         if self.tls and not self.implicit:
             offered = self._start_tls(wire, offered)
@@ -80,13 +80,13 @@ class Smtp:
         name = socket.gethostname()
         if "." not in name or not re.fullmatch(r"[A-Za-z0-9.-]+", name):
             name = wire.own_address
-        reply = self._asked(wire, f"EHLO {name}".encode())
+        reply = self._asked(wire, "EHLO", f"EHLO {name}".encode())
         if reply.code // 100 == 5:
-            reply = self._asked(wire, f"HELO {name}".encode())
+            reply = self._asked(wire, "HELO", f"HELO {name}".encode())
             if reply.code == 250:
                 return {}
         if reply.code != 250:
-            raise self._unreachable(f"it said {reply.said}")
+            raise self._unreachable(f"it said {reply.said}", reply)
         lines = (line.replace("AUTH=", "AUTH ").upper().partition(" ") for line in reply.text.split("\n")[1:])
         return {keyword: parameters for keyword, _, parameters in lines}
 
@@ -96,9 +96,9 @@ class Smtp:
                 "it offers no STARTTLS, and nothing is sent in the clear. Use smtps://, or ask for it with"
                 " ?starttls=off in smtp.url"
             )
-        reply = self._asked(wire, b"STARTTLS")
+        reply = self._asked(wire, "STARTTLS", b"STARTTLS")
         if reply.code != 220 or wire.has_unread:  # what follows in the clear could be anybody's
-            raise self._unreachable(f"STARTTLS failed: it said {reply.said}")
+            raise self._unreachable(f"STARTTLS failed: it said {reply.said}", reply)
         self._encrypt(wire)
         return self._hello(wire)
 
@@ -118,30 +118,31 @@ class Smtp:
 
     def _log_in(self, wire: SmtpConnection, mechanisms: str) -> None:
         if "PLAIN" in mechanisms.split():
-            reply = self._asked(wire, _plain(self.user, self.password))
+            reply = self._asked(wire, "AUTH", _plain(self.user, self.password))
         elif "LOGIN" in mechanisms.split():
-            reply = self._asked(wire, b"AUTH LOGIN")
+            reply = self._asked(wire, "AUTH", b"AUTH LOGIN")
             if reply.code == 334:
-                reply = self._asked(wire, b64encode(self.user.encode()))
+                reply = self._asked(wire, "AUTH", b64encode(self.user.encode()))
             if reply.code == 334:
-                reply = self._asked(wire, _Hidden(b64encode(resolve(self.password).encode())))
+                reply = self._asked(wire, "AUTH", _Hidden(b64encode(resolve(self.password).encode())))
         else:
             raise AuthRefused(
                 f"{self.host}:{self.port} offers neither AUTH PLAIN nor LOGIN. Unset smtp.user, or use TLS."
             )
         if reply.code // 100 == 4:
-            raise self._unreachable(f"it said {reply.said}")
+            raise self._unreachable(f"it said {reply.said}", reply)
         if reply.code != 235:
             raise AuthRefused(
-                f"{self.host}:{self.port} refused the log-in: {reply.said}. Check smtp.user and smtp.password."
+                f"{self.host}:{self.port} refused the log-in: {reply.said}. Check smtp.user and smtp.password.",
+                reply,
             )
 
-    def _asked(self, wire: SmtpConnection, line: bytes) -> Reply:
+    def _asked(self, wire: SmtpConnection, command: str, line: bytes) -> Reply:
         wire.put(_Hidden(line + b"\r\n"), self.timeouts.command)
-        return wire.reply(self.timeouts.command)
+        return wire.reply(command, self.timeouts.command)
 
-    def _unreachable(self, why: str) -> Unreachable:
-        return Unreachable(f"{self.host}:{self.port} cannot be used for sending: {why}.")
+    def _unreachable(self, why: str, reply: Reply | None = None) -> ServerRefused:
+        return ServerRefused(f"{self.host}:{self.port} cannot be used for sending: {why}.", reply)
 
 
 class _Hidden(bytes):

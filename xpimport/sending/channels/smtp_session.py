@@ -1,13 +1,15 @@
 """Handing over messages on a connection, and what each reply means for a message."""
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
 from xpimport.errors import Invalid, Unreachable
-from xpimport.sending.channels import ACCEPTED, Outcome, Outgoing
-from xpimport.sending.channels.smtp_connection import Lost, PerhapsSent, Reply, SmtpConnection, Timeouts, stuffed
+from xpimport.rules.replies import DOT, Reply
+from xpimport.sending.channels import ACCEPTED, Outcome, Outgoing, ServerRefused
+from xpimport.sending.channels.smtp_connection import Lost, PerhapsSent, SmtpConnection, Timeouts, stuffed
 
 _UNSAFE_PATH = re.compile("[\x00-\x20\x7f<>]")
 _CLOSING = 421
@@ -48,7 +50,8 @@ class SmtpSession:
         try:
             wire = self._ready()
         except (Unreachable, Invalid) as error:
-            return Outcome("retry", error.code, error.message, connection_lost=True)
+            reply = error.reply if isinstance(error, ServerRefused) else None
+            return Outcome("retry", error.code, error.message, connection_lost=True, reply=reply)
         self._handled += 1
         try:
             outcome = self._refused_before(wire, message) or self._hand_over(wire, message)
@@ -68,7 +71,7 @@ class SmtpSession:
         if self._wire is not None:
             with suppress(Lost):
                 self._wire.put(b"QUIT\r\n", 1)
-                self._wire.reply(1)
+                self._wire.reply("QUIT", 1)
             self._drop()
 
     def _ready(self) -> SmtpConnection:
@@ -92,33 +95,37 @@ class SmtpSession:
         if wide and "SMTPUTF8" not in self._extensions:
             return Outcome("failed", "smtputf8_unsupported", "the server takes ASCII addresses only")
         options = " BODY=8BITMIME SMTPUTF8" if wide else ""
-        commands = (f"MAIL FROM:<{message.sender}>{options}\r\n", f"RCPT TO:<{message.to}>\r\n", "DATA\r\n")
+        commands = {
+            "MAIL": f"MAIL FROM:<{message.sender}>{options}\r\n",
+            "RCPT": f"RCPT TO:<{message.to}>\r\n",
+            "DATA": "DATA\r\n",
+        }
         refusal, going = self._offer(wire, commands)
         if refusal is not None and not refusal.connection_lost:
             self._clear(wire, going)
         return refusal
 
-    def _offer(self, wire: SmtpConnection, commands: tuple[str, str, str]) -> tuple[Outcome | None, bool]:
+    def _offer(self, wire: SmtpConnection, commands: Mapping[str, str]) -> tuple[Outcome | None, bool]:
         """Send MAIL, RCPT and DATA: the first refusal, if any, and whether the server waits for a body."""
         seconds = self._server.timeouts.command
         pipelining = "PIPELINING" in self._extensions
         if pipelining:
-            wire.put("".join(commands).encode(), seconds)
+            wire.put("".join(commands.values()).encode(), seconds)
         refusal: Outcome | None = None
         going = False
-        for command in commands:
+        for command, line in commands.items():
             if not pipelining:
-                wire.put(command.encode(), seconds)
+                wire.put(line.encode(), seconds)
             try:
-                reply = wire.reply(seconds)
+                reply = wire.reply(command, seconds)
             except Lost:
                 if refusal is None:
                     raise
                 return replace(refusal, connection_lost=True), False
-            going = command == "DATA\r\n" and reply.code == _GO_AHEAD
+            going = command == "DATA" and reply.code == _GO_AHEAD
             if refusal is None and not going and reply.code // 100 != 2:
                 refusal = _refusal(reply)
-            elif command == "DATA\r\n" and refusal is None and not going:
+            elif command == "DATA" and refusal is None and not going:
                 raise Lost(f"out of step: {reply.said} to DATA")
             if refusal is not None and (refusal.connection_lost or not pipelining):
                 break
@@ -133,9 +140,9 @@ class SmtpSession:
         try:
             if going:  # RFC 2920: DATA was accepted although nobody is to get it
                 wire.put(b".\r\n", seconds)
-                wire.reply(seconds)
+                wire.reply(DOT, seconds)
             wire.put(b"RSET\r\n", seconds)
-            if wire.reply(seconds).code != 250:
+            if wire.reply("RSET", seconds).code != 250:
                 self._drop()
         except Lost:
             self._drop()
@@ -151,7 +158,7 @@ class SmtpSession:
                 raise
             return replace(_refusal(early), connection_lost=True)
         try:
-            reply = wire.reply(self._server.timeouts.dot)
+            reply = wire.reply(DOT, self._server.timeouts.dot)
         except Lost as lost:
             raise PerhapsSent(str(lost)) from None
         if reply.code // 100 == 2:
@@ -168,9 +175,10 @@ def _refusal(reply: Reply) -> Outcome:
         Lost: it is neither a temporary nor a permanent refusal.
     """
     if reply.code == _NEEDS_AUTH:  # a matter of the settings, not of this recipient
-        return Outcome("retry", "authentication_required", reply.said, connection_lost=True)
+        return Outcome("retry", "authentication_required", reply.said, connection_lost=True, reply=reply)
     if reply.code // 100 == 4:
-        return Outcome("retry", "temporary_refusal", reply.said, connection_lost=reply.code == _CLOSING)
+        lost = reply.code == _CLOSING
+        return Outcome("retry", "temporary_refusal", reply.said, connection_lost=lost, reply=reply)
     if reply.code // 100 == 5:
-        return Outcome("failed", "rejected_by_server", reply.said)
+        return Outcome("failed", "rejected_by_server", reply.said, reply=reply)
     raise Lost(f"out of step: {reply.said}")

@@ -78,12 +78,13 @@ def outcome_of(answer: Answer) -> Outcome:
     if 200 <= answer.status < 300:
         return ACCEPTED
     if 300 <= answer.status < 400:
-        return Outcome("failed", "redirected", f"{answer.said} (redirects are not followed)")
+        detail = f"{answer.said} (redirects are not followed)"
+        return Outcome("failed", "redirected", detail, reply=answer.reply)
     if answer.status in _WHO:
-        return Outcome("retry", "auth_refused", answer.said, auth=True)
+        return Outcome("retry", "auth_refused", answer.said, auth=True, reply=answer.reply)
     if answer.status in _LATER:
-        return Outcome("retry", "temporary_refusal", answer.said, retry_after=answer.retry_after)
-    return Outcome("failed", "rejected_by_server", answer.said)
+        return Outcome("retry", "temporary_refusal", answer.said, retry_after=answer.retry_after, reply=answer.reply)
+    return Outcome("failed", "rejected_by_server", answer.said, reply=answer.reply)
 
 
 def signing_key(secret: str) -> bytes:

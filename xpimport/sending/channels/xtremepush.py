@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from xpimport.errors import Invalid
+from xpimport.rules.replies import http_reply
 from xpimport.secrets import resolve
 from xpimport.sending.channels import ACCEPTED, Outcome, Outgoing
 from xpimport.sending.channels.http_post import ANSWER, Answer, HttpReceiver, NotSent, PerhapsReceived, host_header
@@ -82,24 +83,30 @@ class PlatformSession:
 def outcome_of(answer: Answer, token: str) -> Outcome:
     """What an answer means for its chunk: the code in the envelope counts, where there is one."""
     envelope = answer.json()
-    code, said = answer.status, answer.said
-    if isinstance(envelope, dict):
-        told = envelope.get("code")
-        code = told if isinstance(told, int) else code
-        problem = envelope.get("message") or envelope.get("errors")
-        said = f"{code} {problem}" if problem else said
-        if 200 <= code < 300 and envelope.get("success") is False:
-            return Outcome("failed", "rejected_by_server", said[:500].replace(token, "***"))
+    # An answer that is no envelope is not the platform's: a proxy's page, perhaps.
+    known = isinstance(envelope, dict)
+    code, said = _told(answer, envelope) if known else (answer.status, answer.said)
     said = said[:500].replace(token, "***")
+    reply = http_reply(code, said.removeprefix(str(code)).lstrip())
     if 200 <= code < 300:
-        # An answer that is no envelope is not the platform's: a proxy's page, perhaps.
-        known = isinstance(envelope, dict)
-        return ACCEPTED if known else Outcome("uncertain", "unknown_answer", said)
+        if not known:
+            return Outcome("uncertain", "unknown_answer", said, reply=reply)
+        if envelope.get("success") is False:
+            return Outcome("failed", "rejected_by_server", said, reply=reply)
+        return ACCEPTED
     if code in _WHO:
-        return Outcome("retry", "auth_refused", said, auth=True)
+        return Outcome("retry", "auth_refused", said, auth=True, reply=reply)
     if code in _LATER:
-        return Outcome("retry", "temporary_refusal", said, retry_after=answer.retry_after)
-    return Outcome("failed", "rejected_by_server", said)
+        return Outcome("retry", "temporary_refusal", said, retry_after=answer.retry_after, reply=reply)
+    return Outcome("failed", "rejected_by_server", said, reply=reply)
+
+
+def _told(answer: Answer, envelope: Mapping[str, Any]) -> tuple[int, str]:
+    """The code of an envelope, and its problem in words."""
+    told = envelope.get("code")
+    code = told if isinstance(told, int) else answer.status
+    problem = envelope.get("message") or envelope.get("errors")
+    return code, f"{code} {problem}" if problem else answer.said
 
 
 def open_xtremepush(settings: Mapping[str, str], _directory: Path) -> Platform:

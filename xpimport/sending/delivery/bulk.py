@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xpimport.clock import now
+from xpimport.rules.delivery import Verdict
 from xpimport.rules.values import BUILT_IN
 from xpimport.sending.channels import Outcome, Outgoing, open_channel
 from xpimport.sending.channels.xtremepush import CHUNK
@@ -19,14 +20,14 @@ from xpimport.store.database import Store
 
 
 class BulkSend:
-    """Hands the people of a send over, chunk by chunk; `verdict` says why it ended (`go`: nobody is left for now)."""
+    """Hands the people of a send over, chunk by chunk; `verdict` says why it ended (GO: nobody is left for now)."""
 
     def __init__(self, store: Store, trigger: Trigger, config: SendConfig, total: int, progress: Progress) -> None:
         """Prepare to send to `total` people."""
         self._store, self._trigger, self._config = store, trigger, config
         self._total, self._progress = total, progress
         self._below, self._fresh = canary.limits(trigger)
-        self.verdict = "go"
+        self.verdict = Verdict.GO
         self.problem: str | None = None
 
     def run(self) -> None:
@@ -39,7 +40,7 @@ class BulkSend:
         session = open_channel(config.kind, config.settings, config.place).connect()
         done = 0
         try:
-            while self.verdict == "go":
+            while self.verdict is Verdict.GO:
                 room = self._room()
                 with self._store.writing():
                     people = self._begin(room)
@@ -62,10 +63,10 @@ class BulkSend:
 
     def _begin(self, room: int) -> list[Any]:
         """Inside a transaction: the intent for the next chunk."""
-        self.verdict = ledger.claim_state(self._store, self._trigger)
-        if self.verdict == "go" and not self._config.is_open():
-            self.verdict = "shut"
-        if self.verdict != "go":
+        self.verdict = ledger.verdict(self._store, self._trigger)
+        if self.verdict is Verdict.GO and not self._config.is_open():
+            self.verdict = Verdict.SHUT
+        if self.verdict is not Verdict.GO:
             return []
         at = now()
         people = self._next(room, int(at.timestamp()))
@@ -99,9 +100,9 @@ class BulkSend:
         with self._store.writing():
             ledger.record(self._store, self._trigger, [(grant, outcome) for grant in grants])
         if outcome.auth:
-            self.verdict, self.problem = "auth", outcome.detail
+            self.verdict, self.problem = Verdict.AUTH, outcome.detail
         elif outcome.connection_lost:
-            self.verdict, self.problem = "lost_connection", outcome.detail
+            self.verdict, self.problem = Verdict.DISCONNECTED, outcome.detail
 
 
 def variables(row: Any, kinds: Mapping[str, str]) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from xpimport.clock import now, to_text
+from xpimport.rules.delivery import TRIED, sql_in
 from xpimport.sending import triggers
 from xpimport.sending.delivery.ledger import SHUFFLED
 from xpimport.sending.triggers import Trigger
@@ -29,7 +30,7 @@ def evaluate(store: Store, trigger: Trigger) -> bool:
         return False
     tried, failed = store.one(
         "SELECT count(*), count(*) FILTER (WHERE state <> 'accepted') FROM deliveries WHERE trigger_id = ?"
-        " AND state IN ('accepted', 'failed', 'uncertain', 'retry')",
+        f" AND {sql_in('state', TRIED)}",
         trigger.id,
     )
     if trigger.canary.holds(tried=tried, failed=failed):

@@ -11,7 +11,6 @@ import marshal
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import astuple
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,8 +25,8 @@ from xpimport.sending.delivery.connections import (
     Emit,
     connect_with_retries,
     deliver,
-    problem_from,
-    problem_to,
+    problem_from_plain,
+    problem_to_plain,
 )
 
 if TYPE_CHECKING:
@@ -132,8 +131,8 @@ class _Caller(threading.Thread):
             return Unreachable(f"Worker {self._worker} was lost in mid-send.", code="sender_lost")
         self._unsent([number for number, _ in chunk[len(outcomes) :]])
         for (number, _), outcome in zip(chunk, outcomes, strict=False):
-            self._emit((number, "done", Outcome(*outcome)))
-        return problem_from(problem) if problem else None
+            self._emit((number, "done", Outcome.from_plain(outcome)))
+        return problem_from_plain(problem) if problem else None
 
     def _unsent(self, numbers: list[int]) -> None:
         for number in numbers:
@@ -181,12 +180,12 @@ def _send_chunk(config: PLAN, jobs: list[Job]) -> tuple[list[tuple[Any, ...]], A
                 session.close()
                 session = connect_with_retries(channel, RECONNECTS)
             outcome = deliver(session, compose, job)
-            outcomes.append(astuple(outcome))
+            outcomes.append(outcome.to_plain())
             lost = outcome.connection_lost
             if outcome.auth:
-                return outcomes, problem_to(AuthRefused(outcome.detail))
+                return outcomes, problem_to_plain(AuthRefused(outcome.detail))
     except XpimportError as problem:
-        return outcomes, problem_to(problem)
+        return outcomes, problem_to_plain(problem)
     finally:
         if session is not None:
             session.close()

@@ -1,23 +1,21 @@
-"""The connections of a send: a thread each, in this process for a short send, in processes of their own for a long one.
+"""The connections of a send: a thread each, in this process for a short send, in sender processes for a long one.
 
 A connection makes a message, hands it over, says what became of it, and stays connected. It never sees the store.
 """
 
-import marshal
 import os
 import queue
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import astuple
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from xpimport.errors import Invalid, Unreachable, XpimportError
-from xpimport.processes import Helper, end, start
-from xpimport.sending.channels import AuthRefused, Channel, Outcome, Session, open_channel
-from xpimport.sending.content.compose import Composer, Job, MessageContent, composer
+from xpimport.processes import Helper, Lost
+from xpimport.sending.channels import AuthRefused, Channel, Outcome, Session
+from xpimport.sending.content.compose import Composer, Job, MessageContent
 from xpimport.sending.content.render import NotPersonalised
 
 FEW = 200
@@ -28,21 +26,29 @@ RECONNECTS = (0.2, 1.0, 3.0)
 """Seconds before each new try of a connection that was lost."""
 
 Event = tuple[int, str, Any]
-"""(number of the connection, `ready`, None),
-(connection, `done`, Outcome), (connection, `unsent`, None) or (connection, `down`, the problem).
+"""What a connection has to say, with its number first:
 
-After an outcome a connection is ready again, unless it was lost: then it says so when there is a new one.
+- (number, `ready`, None): it can take a message;
+- (number, `done`, Outcome): what became of its message; it can take the next, unless it was lost: then it says `ready`
+  when it is connected again;
+- (number, `unsent`, None): its message provably was not begun;
+- (number, `down`, the problem or None): it takes no more messages.
 """
 
 Emit = Callable[[Event], None]
+"""Takes an event in; may be called by any thread."""
 
 
 class Connections(Protocol):
-    """Open connections, by number."""
+    """The connections of a send, wherever they are.
+
+    Attributes:
+        numbers: a number for each.
+        patience: seconds that messages on their way are given when a send ends early.
+    """
 
     numbers: range
     patience: float
-    """Seconds that messages on their way are given when a send ends early."""
 
     def give(self, jobs: list[tuple[int, Job]]) -> None:
         """Hand each message to the connection that is ready for it."""
@@ -52,16 +58,16 @@ class Connections(Protocol):
 
 
 class Connection(threading.Thread):
-    """One connection."""
+    """One connection to the receiver of a channel: sends the messages that are put into `work`, None at the end."""
 
     def __init__(self, number: int, channel: Channel, compose: Composer, emit: Emit) -> None:
-        """Prepare the connection `number`."""
+        """Prepare the connection `number`; it connects when the thread is started."""
         super().__init__(daemon=True)
         self._number, self._channel, self._compose, self._emit = number, channel, compose, emit
         self.work: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
 
     def run(self) -> None:
-        """Work until there is nothing more to do, or no connection to be had."""
+        """Send until there are no more messages, or the receiver cannot be reached."""
         session: Session | None = None
         try:
             session = connect_with_retries(self._channel, (0.0,))
@@ -81,10 +87,11 @@ class Connection(threading.Thread):
 
 
 def connect_with_retries(channel: Channel, waits: tuple[float, ...]) -> Session:
-    """A connection, tried for after each of these waits (seconds).
+    """A new connection, tried for after each of these waits (seconds).
 
     Raises:
-        AuthRefused, Unreachable, Invalid: what the last try, or the first that was refused, said.
+        AuthRefused: the receiver does not accept who we are; that is not tried again.
+        Unreachable, Invalid: what the last try said.
     """
     *earlier, last = waits
     for wait in earlier:
@@ -111,12 +118,12 @@ def deliver(session: Session, compose: Composer, job: Job) -> Outcome:
 
 
 class ThreadPool:
-    """Connections of this process."""
+    """Connections that are threads of this process."""
 
     patience = 10.0
 
     def __init__(self, channel: Channel, compose: Composer, numbers: range, emit: Emit) -> None:
-        """Open the connections with these numbers."""
+        """Open connections with these numbers."""
         self.numbers = numbers
         self._pool = {number: Connection(number, channel, compose, emit) for number in numbers}
         for connection in self._pool.values():
@@ -136,7 +143,7 @@ class ThreadPool:
 
 
 class ProcessPool:
-    """Connections shared out over processes, which end when this one does; what one had in hand when it died is `down`."""
+    """Connections shared out over sender processes, which end when this one does; those of one that dies are `down`."""
 
     patience = 10.0
 
@@ -152,7 +159,7 @@ class ProcessPool:
         self._emit = emit
         for index in range(count):
             numbers = range(index, connections, count)
-            sender = start("xpimport.sending.delivery.connections")
+            sender = Helper.start("xpimport.sending.delivery.sender")
             self._senders.append(sender)
             self._owner.update(dict.fromkeys(numbers, index))
             self._tell(index, (kind, dict(settings), str(place), content, list(numbers)))
@@ -161,24 +168,18 @@ class ProcessPool:
             self._readers.append(reader)
 
     def _tell(self, index: int, message: Any) -> None:
-        pipe = self._senders[index].stdin
-        assert pipe is not None  # noqa: S101 - it is a pipe
-        try:
-            marshal.dump(message, pipe)
-            pipe.flush()
-        except OSError:
-            return  # the reader sees its end, and says so of each of its connections
+        # The reader of a sender that has ended says so of each of its connections.
+        with suppress(Lost):
+            self._senders[index].send(message)
 
     def _read(self, sender: Helper, open_connections: set[int]) -> None:
-        pipe = sender.stdout
-        assert pipe is not None  # noqa: S101 - it is a pipe
         try:
             while True:
-                number, kind, value = marshal.load(pipe)  # noqa: S302 - from our own process
-                if kind == "down":
-                    open_connections.discard(number)
-                self._emit((number, kind, _value(kind, value)))
-        except (EOFError, ValueError, TypeError, OSError):
+                event = event_from_plain(sender.receive())
+                if event[1] == "down":
+                    open_connections.discard(event[0])
+                self._emit(event)
+        except Lost:
             for number in open_connections:
                 self._emit((number, "down", Unreachable("The process that sent it ended.", code="sender_lost")))
 
@@ -196,67 +197,32 @@ class ProcessPool:
         for reader in self._readers:
             reader.join(timeout=5)
         for sender in self._senders:
-            end(sender)
+            sender.close()
 
 
-def _value(kind: str, value: Any) -> Any:
+def event_to_plain(event: Event) -> Event:
+    """An event in plain values, which go from one process to another."""
+    number, kind, value = event
     if kind == "done":
-        return Outcome(*value)
-    return problem_from(value) if kind == "down" else None
+        return number, kind, value.to_plain()
+    return number, kind, problem_to_plain(value) if kind == "down" else None
 
 
-def _plain(kind: str, value: Any) -> Any:
+def event_from_plain(plain: Event) -> Event:
+    """The event that `event_to_plain` had."""
+    number, kind, value = plain
     if kind == "done":
-        return astuple(value)
-    return problem_to(value) if kind == "down" else None
+        return number, kind, Outcome.from_plain(value)
+    return number, kind, problem_from_plain(value) if kind == "down" else None
 
 
-def problem_to(problem: Exception | None) -> tuple[str, str, bool]:
-    """A problem as plain values, which go from one process to another."""
+def problem_to_plain(problem: Exception | None) -> tuple[str, str, bool]:
+    """A problem in plain values: its code, its message, and whether it is an `AuthRefused`."""
     message = getattr(problem, "message", None) or str(problem)
     return getattr(problem, "code", None) or type(problem).__name__, message, isinstance(problem, AuthRefused)
 
 
-def problem_from(plain: tuple[str, str, bool]) -> Unreachable:
-    """The problem that `problem_to` had."""
+def problem_from_plain(plain: tuple[str, str, bool]) -> Unreachable:
+    """The problem that `problem_to_plain` had."""
     code, message, refused = plain
     return AuthRefused(message) if refused else Unreachable(message, code=code)
-
-
-def main() -> None:
-    """A sender: connections as threads, told what to do on standard input, telling what became of it on standard output."""
-    told, telling = sys.stdin.buffer, sys.stdout.buffer
-    kind, settings, place, content, numbers = marshal.load(told)  # noqa: S302 - from our own parent
-    lock = threading.Lock()
-
-    def emit(event: Event) -> None:
-        number, kind, value = event
-        told_of = marshal.dumps((number, kind, _plain(kind, value)))
-        with lock:
-            telling.write(told_of)
-            telling.flush()
-
-    channel = open_channel(kind, settings, Path(place))
-    compose = composer(content)
-    connections = {number: Connection(number, channel, compose, emit) for number in numbers}
-    for connection in connections.values():
-        connection.start()
-    threading.Thread(target=_listen, args=(told, connections), daemon=True).start()
-    for connection in connections.values():
-        connection.join()
-
-
-def _listen(told: Any, connections: dict[int, Connection]) -> None:
-    try:
-        while jobs := marshal.load(told):  # noqa: S302 - from our own parent
-            for number, job in jobs:
-                connections[number].work.put(tuple(job))
-    except (EOFError, ValueError, TypeError):
-        # The parent is gone: nothing more is begun, and what is half said is not finished.
-        os._exit(1)
-    for connection in connections.values():
-        connection.work.put(None)
-
-
-if __name__ == "__main__":
-    main()

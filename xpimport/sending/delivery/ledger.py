@@ -9,6 +9,7 @@ from xpimport.clock import now, to_text
 from xpimport.errors import Invalid
 from xpimport.rules.bounces import is_bounce
 from xpimport.rules.definition import ADDRESS
+from xpimport.rules.delivery import FAILED, RETRY, SETTLED, Verdict
 from xpimport.rules.throttle import retry_wait
 from xpimport.rules.tokens import make_token
 from xpimport.rules.trigger import backoff
@@ -38,7 +39,7 @@ class IntentContext:
 
 @dataclass(frozen=True)
 class Grant:
-    """A message whose intent is in the ledger, to be made and handed over by one line."""
+    """A message whose intent is in the ledger, to be made and handed over by one connection."""
 
     profile: int
     attempt: int
@@ -55,14 +56,14 @@ def mark_interrupted(store: Store, trigger: Trigger) -> int:
         ).rowcount
 
 
-def claim_state(store: Store, trigger: Trigger) -> str:
-    """Inside a transaction: `go`, or why nothing more may be started: `lost` (stopped, taken over) or `off`."""
+def verdict(store: Store, trigger: Trigger) -> Verdict:
+    """Inside a transaction: whether more messages may be begun: GO, LOST or OFF."""
     mine = store.scalar(
         "SELECT state = 'sending' AND generation = ? FROM triggers WHERE id = ?", trigger.generation, trigger.id
     )
     if not mine:
-        return "lost"
-    return "off" if switched_off(store) else "go"
+        return Verdict.LOST
+    return Verdict.OFF if switched_off(store) else Verdict.GO
 
 
 def record_intents(store: Store, trigger: Trigger, people: Sequence[tuple[str, int]], at: datetime) -> None:
@@ -80,7 +81,7 @@ def record(store: Store, trigger: Trigger, outcomes: Sequence[tuple[Grant, Outco
     seconds = int(at.timestamp())
     store.db.executemany(
         "UPDATE deliveries SET state = ?, reason = ?, detail = ?, changed_at = ?, retry_at = ? WHERE trigger_id = ?"
-        " AND profile_id = ? AND (state = 'attempting' OR (state = 'uncertain' AND ? IN ('accepted', 'failed')))",
+        " AND profile_id = ? AND (state = 'attempting' OR (state = 'uncertain' AND ?))",
         [
             (
                 outcome.state,
@@ -90,7 +91,7 @@ def record(store: Store, trigger: Trigger, outcomes: Sequence[tuple[Grant, Outco
                 _retry_at(at, grant, outcome),
                 trigger.id,
                 grant.profile,
-                outcome.state,
+                outcome.state in SETTLED,
             )
             for grant, outcome in outcomes
         ],
@@ -108,12 +109,12 @@ def return_to_pending(store: Store, trigger: Trigger, grants: Sequence[Grant]) -
 
 def record_bounces(store: Store, medium: str, outcomes: Sequence[tuple[Grant, Outcome]]) -> None:
     """Inside a transaction: addresses that the server does not know are not written to again."""
-    gone = [grant.job[2] for grant, outcome in outcomes if outcome.state == "failed" and is_bounce(outcome.detail)]
+    gone = [grant.job[2] for grant, outcome in outcomes if outcome.state == FAILED and is_bounce(outcome.reply)]
     suppress(store, [(address_key(medium, address), medium, "bounced", to_text(now())) for address in gone])
 
 
 def _retry_at(at: datetime, grant: Grant, outcome: Outcome) -> int | None:
-    if outcome.state != "retry":
+    if outcome.state != RETRY:
         return None
     return int((at + retry_wait(backoff(grant.attempt), outcome.retry_after)).timestamp())
 

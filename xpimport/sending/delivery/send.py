@@ -14,6 +14,7 @@ from xpimport.clock import now
 from xpimport.errors import Invalid, Unreachable, XpimportError
 from xpimport.rules import trigger as rules
 from xpimport.rules.definition import PLATFORM
+from xpimport.rules.delivery import Verdict
 from xpimport.sending import triggers
 from xpimport.sending.audience.exclusion import decide_exclusions
 from xpimport.sending.channels import AuthRefused, Outcome, open_channel
@@ -55,7 +56,7 @@ class _SendLoop:
         self.ready: list[int] = []
         self.busy: dict[int, Grant] = {}
         self.outcomes: list[tuple[Grant, Outcome]] = []
-        self.verdict = "go"
+        self.verdict = Verdict.GO
         self.connected = False
         self.problem: Exception | None = None
         self.total = self.open_count()
@@ -113,8 +114,8 @@ class _SendLoop:
     def _run_bulk(self) -> None:
         bulk = BulkSend(self.store, self.trigger, self.config, self.total, self.progress)
         bulk.run()
-        self.connected = bulk.verdict != "lost_connection"
-        self.verdict = "go" if bulk.verdict == "lost_connection" else bulk.verdict
+        self.connected = bulk.verdict is not Verdict.DISCONNECTED
+        self.verdict = bulk.verdict if self.connected else Verdict.GO
         if bulk.problem:
             self.problem = Unreachable(bulk.problem)
 
@@ -128,7 +129,7 @@ class _SendLoop:
             with self.store.writing():
                 self._write()
             idle = not self.busy and not self._granted
-            if idle and (self.verdict != "go" or self.granter.exhausted):
+            if idle and (self.verdict is not Verdict.GO or self.granter.exhausted):
                 return
 
     def _write(self) -> None:
@@ -137,11 +138,11 @@ class _SendLoop:
         if time.monotonic() > self._heard + 1:
             self._heard = time.monotonic()
             ledger.record_heartbeat(self.store, self.trigger)
-        if self.verdict == "go":
-            self.verdict = ledger.claim_state(self.store, self.trigger)
-        if self.verdict == "go" and not self.config.is_open():
-            self.verdict = "shut"
-        if self.verdict == "go" and self.ready:
+        if self.verdict is Verdict.GO:
+            self.verdict = ledger.verdict(self.store, self.trigger)
+        if self.verdict is Verdict.GO and not self.config.is_open():
+            self.verdict = Verdict.SHUT
+        if self.verdict is Verdict.GO and self.ready:
             limiter = self.config.limiter
             self._granted = self.granter.next(limiter.allowed(len(self.ready), time.monotonic()))
             limiter.spend(len(self._granted))
@@ -190,7 +191,7 @@ class _SendLoop:
             if not value.connection_lost:
                 self.ready.append(connection)
             if value.auth:
-                self.verdict, self.problem = "auth", Unreachable(value.detail)
+                self.verdict, self.problem = Verdict.AUTH, Unreachable(value.detail)
         elif kind == "unsent" and grant is not None:
             self._unsent.append(grant)
         elif kind == "down":
@@ -201,7 +202,7 @@ class _SendLoop:
             if grant is not None:
                 self.outcomes.append((grant, Outcome("uncertain", "interrupted", str(value))))
             if isinstance(value, AuthRefused):
-                self.verdict = "auth"
+                self.verdict = Verdict.AUTH
 
     def _drain(self) -> None:
         """However the loop ended, give messages on their way a moment, and record what is known of them."""
@@ -240,7 +241,7 @@ def send(
         return Sent(triggers.get(store, trigger.id), connected=True)
     work = _SendLoop(store, triggers.get(store, trigger.id), config, progress)
     if work.total and not config.is_open():
-        work.verdict, work.connected = "shut", True
+        work.verdict, work.connected = Verdict.SHUT, True
     elif work.total:
         try:
             work.run()
@@ -254,13 +255,13 @@ def send(
 
 def _finish(store: Store, trigger: Trigger, work: _SendLoop) -> Sent:
     problem = work.problem.message if isinstance(work.problem, XpimportError) else None
-    if work.verdict == "off":
+    if work.verdict is Verdict.OFF:
         _move(store, trigger, rules.HELD, "triggers_off")
-    elif work.verdict == "auth":
+    elif work.verdict is Verdict.AUTH:
         _move(store, trigger, rules.HELD, "auth_failed")
-    elif work.verdict == "shut":
+    elif work.verdict is Verdict.SHUT:
         _wait_for_window(store, trigger, work.config)
-    elif work.verdict == "go":
+    elif work.verdict is Verdict.GO:
         _finish_or_reschedule(store, trigger, problem or (str(work.problem) if work.problem else None))
     return Sent(triggers.get(store, trigger.id), work.connected or work.total == 0, problem)
 
