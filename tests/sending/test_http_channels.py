@@ -26,7 +26,7 @@ LIST = (
 )
 
 pytestmark = pytest.mark.shop(
-    settings={"webhook.timeout": 1, "smtp.connections": 2},
+    settings={"webhook.timeout": 1, "xtremepush.timeout": 1, "webhook.connections": 2},
     attributes={"points": "integer"},
     people=LIST,
     campaign=None,

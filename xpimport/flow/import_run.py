@@ -13,11 +13,12 @@ from xpimport.errors import Cancelled, Failed, FileRefused, Invalid, Refused, Un
 from xpimport.flow import source_files
 from xpimport.flow.progress import Progress, ProgressReporter
 from xpimport.flow.send import send_at_once
-from xpimport.importing import earlier_runs, sources, task_notes, tasks
+from xpimport.importing import earlier_runs, task_notes, tasks
 from xpimport.importing.guards import check_guards
 from xpimport.importing.merging import merge, parts, reconcile
 from xpimport.importing.merging.reconcile import Reconciled
-from xpimport.importing.sources import SourceFile
+from xpimport.importing.sources.registry import check_source
+from xpimport.importing.sources.source import SourceFile
 from xpimport.importing.staging.stage import Staged, content_hashes, stage
 from xpimport.importing.tasks import Run
 from xpimport.reporting.forecast import forecast
@@ -74,7 +75,7 @@ def _other_source(definition: Definition, source: str) -> Definition:
     there = parse_location(source).place == parse_location(definition.source).place
     if not there:
         definition = replace(definition, password=None, key=None, token=None)
-    return sources.check(replace(definition, source=source, after="leave"))
+    return check_source(replace(definition, source=source, after="leave"))
 
 
 def run_now(
@@ -91,7 +92,7 @@ def run_now(
     if rest_of is not None:
         earlier_runs.check_rest(store, found.id, found.name, rest_of)
     with store.writing():
-        limit = int(settings.get(store, "imports.at_once"))
+        limit = settings.get(store, tasks.AT_ONCE)
         if tasks.running(store) >= limit:
             raise Refused(
                 f"{limit} imports run already. Wait for one to end, or: xpimport settings set imports.at_once {limit + 1}"

@@ -8,12 +8,16 @@ from datetime import datetime
 from xpimport.clock import from_text, now, to_text
 from xpimport.errors import NotFound, Refused
 from xpimport.rules.definition import Definition
+from xpimport.rules.setting_kinds import count
+from xpimport.rules.settings import Setting
 from xpimport.rules.values import Kinds
 from xpimport.store.claims import heartbeat, lapsed, me
 from xpimport.store.database import Store
 
 ATTEMPTS = 3
 """How often an import that was killed is taken up, the first attempt included."""
+
+AT_ONCE = Setting("imports.at_once", "2", count(1, 64), "how many imports run at the same time")
 
 
 @dataclass(frozen=True)
