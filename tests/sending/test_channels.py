@@ -317,7 +317,7 @@ def test_421_at_rcpt_closes_the_connection(sink: Callable[..., Sink]) -> None:
 def test_what_the_reply_to_the_message_means(reply: str, expected: Outcome, pipelining: bool) -> None:
     script = Script(dot=reply, extensions=("PIPELINING",) if pipelining else ())
     with smtp_peer(script) as peer:
-        assert one(peer, timeout="0.5") == expected
+        assert one(peer, timeout="1") == expected
         assert len(peer.messages) == 1
 
 
@@ -354,7 +354,7 @@ def test_a_small_message_that_was_handed_to_the_system_whole_is_uncertain(size: 
 def test_a_server_that_stops_reading_inside_a_message_is_no_doubt() -> None:
     body = b"0123456789\r\n" * 2_000_000
     with smtp_peer(Script(data=HANG, extensions=())) as peer:
-        assert one(peer, timeout="0.5").state == "retry"
+        assert one(peer, timeout="1").state == "retry"
     with smtp_peer(Script(data="354 go\r\n552 5.3.4 too big", extensions=())) as peer:
         outcome = one(peer, message(body=body))
     assert (outcome.state, outcome.reason) == ("retry", "connection_lost")  # out of step: nothing was sent
@@ -565,7 +565,7 @@ def test_a_loopback_server_gets_the_password_in_the_clear_only_when_asked(passwo
 @pytest.mark.parametrize("greeting", ["554 no", "421 busy", "hello", DROP, HANG])
 def test_no_service_is_unreachable(greeting: str) -> None:
     with smtp_peer(Script(greeting=greeting)) as peer, pytest.raises(Unreachable):
-        smtp(peer.port, timeout="0.5").connect()
+        smtp(peer.port, timeout="1").connect()
 
 
 def test_nobody_there_is_unreachable(free_port: int) -> None:

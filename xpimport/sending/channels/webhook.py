@@ -21,7 +21,7 @@ from xpimport.sending.channels.http_post import Answer, HttpReceiver, NotSent, P
 CONNECTIONS = Setting(
     "webhook.connections", "8", count(1, 64), "how many connections to a receiver a send opens at once"
 )
-TIMEOUT = Setting("webhook.timeout", "60s", SECONDS, "how long to wait for a receiver's answer")
+TIMEOUT = Setting("webhook.timeout", "1m", SECONDS, "how long to wait for a receiver's answer")
 
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 _WHO = frozenset({401, 403, 407})

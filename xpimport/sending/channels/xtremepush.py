@@ -21,7 +21,7 @@ from xpimport.sending.channels.http_post import Answer, HttpReceiver, NotSent, P
 
 URL = Setting("xtremepush.url", "", BASE_URL, "the platform's API, like https://api.xtremepush.com")
 TOKEN = Setting("xtremepush.token", "", SECRET, "where the project's API token is: file:PATH or env:NAME")
-TIMEOUT = Setting("xtremepush.timeout", "60s", SECONDS, "how long to wait for the platform's answer")
+TIMEOUT = Setting("xtremepush.timeout", "1m", SECONDS, "how long to wait for the platform's answer")
 
 CHUNK = 500
 """People in one call; the documents name no limit."""
