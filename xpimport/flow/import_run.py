@@ -26,6 +26,7 @@ from xpimport.rules.definition import Definition, consent_message, consent_missi
 from xpimport.rules.locations import parse_location
 from xpimport.rules.trigger import send_instant
 from xpimport.sending import triggers
+from xpimport.sending.channels.registry import channel_kind
 from xpimport.sending.delivery.send import Sent
 from xpimport.store.database import Store
 from xpimport.store.driver import sqlite3
@@ -182,7 +183,9 @@ def _tell_forecast(store: Store, run: Run, files: list[SourceFile], began: datet
 
 def _check_consent(run: Run, targets: Sequence[str]) -> None:
     """Before any row: nobody is written to because a list came without a word on who agreed."""
-    if run.medium is None or run.campaign is None or run.ignore_subscription:
+    if run.channel is None or run.medium is None or run.campaign is None or run.ignore_subscription:
+        return
+    if channel_kind(run.channel).keeps_consent:
         return
     if consent_missing(targets, run.definition, run.medium):
         raise FileRefused(consent_message(run.medium, run.campaign), code="consent_missing")
