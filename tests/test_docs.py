@@ -23,10 +23,9 @@ from xpimport.cli.app import app
 from xpimport.cli.help import PAGES, TOPICS
 from xpimport.cli.help import topic as help_topic
 from xpimport.cli.markdown import blocks, cells
-from xpimport.defining import crontab, settings
+from xpimport.defining import crontab
 from xpimport.rules import delivery, trigger, values
 from xpimport.rules.definition import FORMATS
-from xpimport.sending.channels import KINDS
 
 REPOSITORY = Path(__file__).parents[1]
 README = REPOSITORY / "README.md"
@@ -249,9 +248,7 @@ def test_the_page_on_time_says_in_which_states_a_trigger_can_be_stopped_and_rele
         assert ("release" in can) == (state in trigger.RELEASABLE and reason not in trigger.FINAL_IGNORED), reason
 
 
-def test_the_pages_name_every_setting_channel_format_and_status() -> None:
-    assert table("settings", "setting") == [[s.name, s.default, s.help] for s in settings.SETTINGS.values()]
-    assert [kind for kind, *_ in table("sending", "channel")] == list(KINDS)
+def test_the_pages_name_every_format_and_status() -> None:
     assert [kind for names, *_ in table("lists", "format") for kind in names.split(", ")] == list(FORMATS)
     assert {status for status, _ in table("reports", "status")} == set(task.STATUSES)
 

@@ -117,7 +117,7 @@ def source(people: int, port: int) -> Run:
 
 def null(folder: Path, people: int) -> None:
     """Rendering and the ledger only, for so many people."""
-    program = imported(folder, people, 32)
+    program = imported(folder, people)
     before = size(folder)
     subprocess.run([*program, "release-trigger", "1"], check=True, capture_output=True)
     run = measure("xpimport tick, nothing handed over", [*program, "tick"])
@@ -127,12 +127,12 @@ def null(folder: Path, people: int) -> None:
     print(f"peak {run.memory:.0f} MiB, {(size(folder) - before) / people:.0f} bytes of store a person")
 
 
-def imported(folder: Path, people: int, connections: int, *campaign: str) -> list[str]:
+def imported(folder: Path, people: int, *campaign: str) -> list[str]:
     """A store in which a send to so many people waits to be released, and that hands nothing over."""
     program = store(folder, people, "--channel", "outbox", *campaign)
     subprocess.run([*program, "settings", "set", "triggers", "off"], check=True, capture_output=True)
     subprocess.run([*program, "run-now", "list"], check=True, capture_output=True)
-    for name, value in (("triggers", "on"), ("outbox.keep", "off"), ("smtp.connections", str(connections))):
+    for name, value in (("triggers", "on"), ("outbox.keep", "off")):
         subprocess.run([*program, "settings", "set", name, value], check=True, capture_output=True)
     return program
 
@@ -142,7 +142,7 @@ import sys, time
 from xpimport.cli import main
 from xpimport.sending.delivery import send
 from xpimport.store.database import Store
-turns, writing, working = [], Store.writing, send._Send.run
+turns, writing, working = [], Store.writing, send._SendLoop.run
 Store.writing = lambda *a, **k: turns.append(time.perf_counter()) or writing(*a, **k)
 def run(self):
     del turns[:]
@@ -150,20 +150,16 @@ def run(self):
     seconds = turns[-1] - turns[0]
     print(f"{len(turns) / seconds:.0f} commits/s, {self.total / len(turns):.1f} messages per commit,"
           f" {self.total / seconds:,.0f} messages/s")
-send._Send.run = run
+send._SendLoop.run = run
 sys.exit(main(sys.argv[1:]))
 """
 
 
 def ledger(folder: Path, people: int) -> None:
-    """The commits of a send at 4,000 messages a second, with as many lines as by default and with four times as many."""
-    for connections in (8, 32):
-        place = folder / f"ledger-{connections}"
-        place.mkdir()
-        program = imported(place, people, connections, "--rate", "4000/s")
-        subprocess.run([*program, "release-trigger", "1"], check=True, capture_output=True)
-        print(f"\n{connections} lines: ", end="", flush=True)
-        subprocess.run([sys.executable, "-c", COUNTING, *program[len(PROGRAM) :], "tick"], check=True)
+    """The commits of a send at 4,000 messages a second."""
+    program = imported(folder, people, "--rate", "4000/s")
+    subprocess.run([*program, "release-trigger", "1"], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", COUNTING, *program[len(PROGRAM) :], "tick"], check=True)
 
 
 def size(folder: Path) -> int:

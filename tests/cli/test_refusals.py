@@ -11,7 +11,7 @@ import pytest
 from xpimport.cli.app import COMMANDS
 
 GROUPS = {
-    "settings": ["list", "set"],
+    "settings": ["list", "set", "unset"],
     "attribute": ["add", "list"],
     "campaign": ["add", "list", "show", "edit", "pause", "resume", "remove", "preview", "test"],
     "import": ["add", "list", "show", "edit", "activate", "deactivate", "remove", "check"],

@@ -170,7 +170,7 @@ def test_a_server_that_is_away_for_a_minute_does_not_lose_the_first_look(shop, f
 
     assert tick(0)["status"] == "waiting_for_file"
     with monkeypatch.context() as away:
-        away.setattr(sftp, "open_sftp", unreachable)
+        away.setattr(sftp.Sftp, "list", unreachable)
         assert "could not be reached" in tick(1)["waiting_because"]
     assert tick(2)["status"] == "completed"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from xpimport.errors import Failed
-from xpimport.importing.sources import SourceFile
+from xpimport.importing.sources.source import SourceFile
 from xpimport.importing.staging import stage, worker_pool
 from xpimport.processes import Helper
 from xpimport.rules.definition import Definition

@@ -24,9 +24,13 @@ from servers.smtp_peer import DROP, HANG, Peer, Script, certificate, smtp_peer
 from xpimport.errors import Invalid, Unreachable
 from xpimport.rules.locations import is_loopback
 from xpimport.rules.replies import CONNECT, DOT, smtp_reply
+from xpimport.rules.settings import Settings
 from xpimport.secrets import resolve
-from xpimport.sending.channels import ACCEPTED, AuthRefused, Channel, Outcome, Outgoing, Session, open_channel
+from xpimport.sending.channels import ACCEPTED, AuthRefused, Channel, Outcome, Outgoing, Session
+from xpimport.sending.channels.registry import open_channel
+from xpimport.sending.channels.smtp import open_smtp
 from xpimport.sending.channels.smtp_connection import stuffed
+from xpimport.sending.channels.smtp_server import Smtp
 
 SECRET = "s3cret-sentinel-p4ss"
 
@@ -39,9 +43,8 @@ def message(
 
 def smtp(port: int, url_options: str = "", scheme: str = "smtp", **settings: str) -> Channel:
     named = {f"smtp.{name}": value for name, value in settings.items()}
-    return open_channel(
-        "smtp", {"smtp.url": f"{scheme}://127.0.0.1:{port}{url_options}", "smtp.timeout": "3", **named}, Path()
-    )
+    url = f"{scheme}://127.0.0.1:{port}{url_options}"
+    return open_channel("smtp", Settings({"smtp.url": url, "smtp.timeout": "3", **named}), Path())
 
 
 @contextmanager
@@ -71,11 +74,7 @@ def refused(state: str, command: str, said: str, text: str = "", *, lost: bool =
 
 def test_an_unknown_kind_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match=r"pigeon.*outbox, smtp"):
-        open_channel("pigeon", {}, tmp_path)
-
-
-def test_both_kinds_carry_email(tmp_path: Path) -> None:
-    assert open_channel("outbox", {}, tmp_path).medium == smtp(25).medium == "email"
+        open_channel("pigeon", Settings({}), tmp_path)
 
 
 # --- outbox -------------------------------------------------------------------------------------------------
@@ -88,7 +87,7 @@ def maildir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def outbox(maildir: Path) -> Iterator[Session]:
-    with connect_with_retries(open_channel("outbox", {}, maildir)) as session:
+    with connect_with_retries(open_channel("outbox", Settings({}), maildir)) as session:
         yield session
 
 
@@ -96,7 +95,7 @@ def test_the_outbox_keeps_messages_to_their_owner(outbox: Session, maildir: Path
     before = os.umask(0)
     try:
         assert outbox.send(message(body=b"a\r\n" * 100_000)) == ACCEPTED
-        with connect_with_retries(open_channel("outbox", {}, maildir.with_name("other"))):
+        with connect_with_retries(open_channel("outbox", Settings({}), maildir.with_name("other"))):
             pass
     finally:
         os.umask(before)
@@ -153,7 +152,7 @@ def test_a_full_disk_leaves_nothing_half_written(outbox: Session, maildir: Path)
 def test_an_outbox_that_cannot_be_made_is_unreachable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Unreachable, match="cannot be used"):
-        open_channel("outbox", {}, tmp_path / "file").connect()
+        open_channel("outbox", Settings({}), tmp_path / "file").connect()
 
 
 # --- smtp-sink ----------------------------------------------------------------------------------------------
@@ -318,7 +317,7 @@ def test_421_at_rcpt_closes_the_connection(sink: Callable[..., Sink]) -> None:
 def test_what_the_reply_to_the_message_means(reply: str, expected: Outcome, pipelining: bool) -> None:
     script = Script(dot=reply, extensions=("PIPELINING",) if pipelining else ())
     with smtp_peer(script) as peer:
-        assert one(peer, timeout="0.5") == expected
+        assert one(peer, timeout="1") == expected
         assert len(peer.messages) == 1
 
 
@@ -355,7 +354,7 @@ def test_a_small_message_that_was_handed_to_the_system_whole_is_uncertain(size: 
 def test_a_server_that_stops_reading_inside_a_message_is_no_doubt() -> None:
     body = b"0123456789\r\n" * 2_000_000
     with smtp_peer(Script(data=HANG, extensions=())) as peer:
-        assert one(peer, timeout="0.5").state == "retry"
+        assert one(peer, timeout="1").state == "retry"
     with smtp_peer(Script(data="354 go\r\n552 5.3.4 too big", extensions=())) as peer:
         outcome = one(peer, message(body=body))
     assert (outcome.state, outcome.reason) == ("retry", "connection_lost")  # out of step: nothing was sent
@@ -566,7 +565,7 @@ def test_a_loopback_server_gets_the_password_in_the_clear_only_when_asked(passwo
 @pytest.mark.parametrize("greeting", ["554 no", "421 busy", "hello", DROP, HANG])
 def test_no_service_is_unreachable(greeting: str) -> None:
     with smtp_peer(Script(greeting=greeting)) as peer, pytest.raises(Unreachable):
-        smtp(peer.port, timeout="0.5").connect()
+        smtp(peer.port, timeout="1").connect()
 
 
 def test_nobody_there_is_unreachable(free_port: int) -> None:
@@ -602,19 +601,20 @@ def test_nobody_there_is_unreachable(free_port: int) -> None:
 )
 def test_bad_settings_are_refused_before_any_connection(settings: dict[str, str]) -> None:
     with pytest.raises(Invalid) as caught:
-        open_channel("smtp", settings, Path())
+        open_channel("smtp", Settings(settings), Path())
     assert SECRET not in str(caught.value)
 
 
 def test_only_a_remote_server_must_offer_starttls_by_itself() -> None:
-    from xpimport.sending.channels.smtp import open_smtp
+    def at(url: str) -> Smtp:
+        return open_smtp(Settings({"smtp.url": url}), {}, Path())
 
-    assert open_smtp({"smtp.url": "smtp://mail.example.com"}, Path()).tls is not None
-    assert open_smtp({"smtp.url": "smtp://mail.example.com?starttls=off"}, Path()).tls is None
-    assert open_smtp({"smtp.url": "smtp://[::1]:25"}, Path()).tls is None
-    assert open_smtp({"smtp.url": "smtps://mail.example.com"}, Path()).port == 465
-    assert open_smtp({"smtp.url": "smtp://mail.example.com"}, Path()).port == 587
-    context = open_smtp({"smtp.url": "smtps://localhost"}, Path()).tls
+    assert at("smtp://mail.example.com").tls is not None
+    assert at("smtp://mail.example.com?starttls=off").tls is None
+    assert at("smtp://[::1]:25").tls is None
+    assert at("smtps://mail.example.com").port == 465
+    assert at("smtp://mail.example.com").port == 587
+    context = at("smtps://localhost").tls
     assert context is not None
     assert context.verify_mode == ssl.CERT_REQUIRED
     assert context.check_hostname

@@ -9,7 +9,9 @@ from servers.smtp_peer import Script, smtp_peer
 from shop import HEADER
 
 from xpimport.rules.delivery import FAILURES
-from xpimport.sending.channels import Outgoing, open_channel
+from xpimport.rules.settings import Settings
+from xpimport.sending.channels import Outgoing
+from xpimport.sending.channels.registry import open_channel
 
 MORNING = "2026-11-24T08:00:00Z"
 SMTP = ("--channel", "smtp", "--from", "news@example.com")
@@ -85,13 +87,13 @@ def test_redirected_is_a_message_whose_receiver_points_elsewhere(shop, tmp_path)
 
 def test_invalid_address_is_one_that_would_say_more_than_an_address_to_the_server(tmp_path):
     with smtp_peer() as peer:
-        channel = open_channel("smtp", {"smtp.url": f"smtp://127.0.0.1:{peer.port}"}, tmp_path)
+        channel = open_channel("smtp", Settings({"smtp.url": f"smtp://127.0.0.1:{peer.port}"}), tmp_path)
         assert reason_of(channel, to="a@example.com> SIZE=1") == ("failed", "invalid_address")
         assert peer.messages == []
 
 
 def test_invalid_key_is_a_message_whose_key_cannot_be_a_file_name(tmp_path):
-    channel = open_channel("outbox", {}, tmp_path / "outbox")
+    channel = open_channel("outbox", Settings({}), tmp_path / "outbox")
     assert reason_of(channel, key="../key") == ("failed", "invalid_key")
 
 

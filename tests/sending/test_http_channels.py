@@ -26,7 +26,7 @@ LIST = (
 )
 
 pytestmark = pytest.mark.shop(
-    settings={"webhook.timeout": 1, "smtp.connections": 2},
+    settings={"webhook.timeout": 1, "xtremepush.timeout": 1, "webhook.connections": 2},
     attributes={"points": "integer"},
     people=LIST,
     campaign=None,
@@ -185,6 +185,12 @@ def test_the_platform_gets_a_chunk_of_people_by_user_id_with_their_variables(pla
         "params": {},
     }
     assert details["delivery"]["accepted"] == 2
+
+
+def test_a_list_without_a_word_on_consent_goes_to_the_platform_which_keeps_it(platform, tmp_path):
+    (tmp_path / "list.csv").write_text("user_id,points\nu1,7\n")
+    with api_peer(lambda _: ENVELOPE) as api:
+        assert platform(api)["delivery"]["accepted"] == 1
 
 
 @pytest.mark.parametrize(

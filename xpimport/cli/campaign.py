@@ -19,6 +19,7 @@ from xpimport.flow.campaigns import keep_campaign, send_test
 from xpimport.flow.campaigns import preview as preview_message
 from xpimport.people.profiles import find_profile
 from xpimport.rules.delivery import ACCEPTED
+from xpimport.sending.channels.registry import medium_of
 
 app = group("What is sent, over which channel, and who may not get it.")
 
@@ -30,7 +31,7 @@ Name = Annotated[str, typer.Argument(help="The campaign.")]
 def add(ctx: typer.Context, name: Name, options: dict[str, Any]) -> None:
     """Add a campaign. Its files are copied now; `campaign edit` takes them in anew."""
     changes = {"channel": "outbox", "subject": ""} | campaign_changes(options)
-    medium = campaigns.medium_of(changes["channel"], options["medium"])
+    medium = medium_of(changes["channel"], options["medium"])
     files = attached(options) or []
     draft = Campaign(name=name, medium=medium, attachments=tuple(file.name for file in files), **changes)
     with store_of(ctx) as store:
@@ -47,7 +48,7 @@ def edit(ctx: typer.Context, name: Name, options: dict[str, Any]) -> None:
         found = campaigns.get(store, name)
         draft = replace(found, **campaign_changes(options))
         known = options["medium"] or (found.medium if draft.channel == found.channel else None)
-        draft = replace(draft, medium=campaigns.medium_of(draft.channel, known))
+        draft = replace(draft, medium=medium_of(draft.channel, known))
         files = attached(options)
         if files is not None:
             draft = replace(draft, attachments=tuple(file.name for file in files))

@@ -10,7 +10,8 @@ from xpimport.cli.options import with_options
 from xpimport.defining import campaigns
 from xpimport.defining.campaigns import Attached, Campaign
 from xpimport.errors import Invalid
-from xpimport.rules.definition import share_or_count
+from xpimport.rules.definition import MEDIA, share_or_count
+from xpimport.sending.channels.registry import every_channel
 
 
 def _text(option: str, help: str) -> Any:
@@ -25,9 +26,11 @@ def _switch(option: str, help: str) -> Any:
     return Annotated[bool | None, typer.Option(f"--{option}/--no-{option}", help=help, show_default=False)]
 
 
+_SEVERAL_MEDIA = " or ".join(kind.name for kind in every_channel() if len(kind.media) > 1)
+
 OPTIONS: dict[str, Any] = {
-    "channel": _text("--channel", "outbox (a Maildir beside the store), smtp, webhook or xtremepush."),
-    "medium": _text("--medium", "email or sms, for a webhook."),
+    "channel": _text("--channel", ", ".join(f"{kind.name} ({kind.help})" for kind in every_channel()) + "."),
+    "medium": _text("--medium", f"{' or '.join(MEDIA)}, for a {_SEVERAL_MEDIA}."),
     "subject": _text("--subject", "The subject line, a template."),
     "text": _file("--text", "A file with the plain text, a template; for a webhook, the JSON body."),
     "html": _file("--html", "A file with the HTML, a template."),

@@ -7,7 +7,8 @@ import typer
 
 from xpimport.cli import screen
 from xpimport.cli.options import group, store_of
-from xpimport.defining import crontab, imports, settings
+from xpimport.defining import crontab, imports
+from xpimport.flow import settings
 from xpimport.store.database import Store
 
 app = group("The crontab line that does what is due, every minute.")
@@ -19,7 +20,7 @@ def _path(ctx: typer.Context) -> Path:
 
 
 def _warn_of_env(store: Store) -> None:
-    found = [(value.name, value.value) for value in settings.everything(store)]
+    found = [(value.name, value.value) for value in settings.listed(store)]
     for one in imports.everything(store):
         secrets = {name: getattr(one.definition, name) or "" for name in ("password", "key", "token")}
         found += [(f"--{name} of the import {one.name}", value) for name, value in secrets.items()]

@@ -18,9 +18,11 @@ from xpimport.flow.import_run import run_now
 from xpimport.flow.imports import keep_import
 from xpimport.flow.progress import Progress
 from xpimport.flow.setup import make_store
+from xpimport.importing.sources import selection
 from xpimport.reporting import history, rows
 from xpimport.reporting.profiles import first_reached
 from xpimport.rules.definition import Definition
+from xpimport.rules.settings import TIMEZONE, TRIGGERS
 from xpimport.store.database import Store
 from xpimport.store.location import default_path, files_directory
 
@@ -52,7 +54,7 @@ def demo() -> None:
         details = history.task_details(store, task)
         if details["status"] != "completed":
             raise Failed(f"The demo's import failed: {details['error']['message']}")
-        summary(details, settings.get(store, "timezone"))
+        summary(details, settings.get(store, TIMEZONE).key)
         _title("3. Who did not get it, and why (the excluded users report)")
         _excluded(store, task)
         _title("4. One message, as it lies in the outbox")
@@ -71,8 +73,8 @@ def _clear(path: Path) -> None:
 
 
 def _define(store: Store, folder: Path) -> None:
-    settings.put(store, "triggers", "on")
-    settings.put(store, "file.look", "0s")
+    settings.put(store, TRIGGERS, "on")
+    settings.put(store, selection.LOOK, "0s")
     for name, kind in (("first_name", "string"), ("city", "string"), ("points", "integer")):
         attributes.add(store, name, kind)
     subject = "{{ first_name | default('Hello', true) }}, spring is here"
@@ -89,7 +91,7 @@ def _define(store: Store, folder: Path) -> None:
         ),
     )
     source = str(folder / "profiles.csv")
-    zone = settings.get(store, "timezone")
+    zone = settings.get(store, TIMEZONE).key
     keep_import(store, Import("spring-list", Definition(source), zone, campaign="welcome"))
     screen.pairs(
         [

@@ -17,6 +17,7 @@ from xpimport.flow.imports import Kept, keep_import
 from xpimport.rules.definition import Definition
 from xpimport.rules.durations import format_duration, parse_duration
 from xpimport.rules.locations import shown_source
+from xpimport.rules.settings import TIMEZONE
 from xpimport.rules.trigger import send_instant
 
 app = group("Where a list comes from, how it is read, when it runs, and which campaign goes to its people.")
@@ -45,7 +46,7 @@ def add(
         draft = Import(
             name=name,
             definition=Definition(source=source, **definition_changes(options)),
-            timezone=options["timezone"] or settings.get(store, "timezone"),
+            timezone=options["timezone"] or settings.get(store, TIMEZONE).key,
             schedule=options["schedule"],
             campaign=options["campaign"],
             send_at=options["send_at"],

@@ -6,7 +6,8 @@ import typer
 
 from xpimport.cli import screen
 from xpimport.cli.options import Csv, Json, Nl, form, group, store_of
-from xpimport.defining import settings
+from xpimport.flow import settings
+from xpimport.rules.settings import TRIGGERS
 
 app = group("The store's settings, the master switch among them.")
 
@@ -16,8 +17,7 @@ def list_(ctx: typer.Context, json: Json = False, csv: Csv = False, nl: Nl = Fal
     """Show all settings."""
     with store_of(ctx) as store:
         rows = [
-            {"name": v.name, "value": v.value, "default": v.is_default, "help": v.help}
-            for v in settings.everything(store)
+            {"name": v.name, "value": v.value, "default": v.is_default, "help": v.help} for v in settings.listed(store)
         ]
     columns = {"name": "setting", "value": "value", "help": "what it is"}
     screen.listing(rows, columns, form(json=json, csv=csv, nl=nl), "")
@@ -32,8 +32,22 @@ def set_(
     """Change a setting."""
     with store_of(ctx) as store:
         kept = settings.put(store, name, value)
-    screen.say(f"Sending is {kept}." if name == "triggers" else f"{name} is now {kept or 'empty'}.")
-    if name == "triggers" and kept == "off":
-        screen.say("Triggers that come due are held; none fires by itself when the switch goes on again.")
+    screen.say(f"Sending is {kept}." if name == TRIGGERS.name else f"{name} is now {kept or 'empty'}.")
+    _say_held(name, kept)
     if kept.startswith("env:"):
         screen.say("Mind that cron does not have your environment; file:PATH works there too.")
+
+
+@app.command("unset", epilog="Example: xpimport settings unset smtp.timeout")
+def unset(ctx: typer.Context, name: Annotated[str, typer.Argument(help="Which setting.")]) -> None:
+    """Take a setting back to its default."""
+    with store_of(ctx) as store:
+        default = settings.unset(store, name)
+    is_off = f"Sending is {default}, which is the default."
+    screen.say(is_off if name == TRIGGERS.name else f"{name} is back to its default: {default or 'empty'}.")
+    _say_held(name, default)
+
+
+def _say_held(name: str, value: str) -> None:
+    if name == TRIGGERS.name and value == "off":
+        screen.say("Triggers that come due are held; none fires by itself when the switch goes on again.")

@@ -12,6 +12,7 @@ from xpimport.errors import Invalid
 from xpimport.reporting.history import task_details, task_list
 from xpimport.rules import trigger as rules
 from xpimport.rules.durations import parse_duration
+from xpimport.rules.settings import TIMEZONE
 
 app = group("What ran, what came of each row, and what became of each person.")
 
@@ -39,7 +40,7 @@ def list_(
         if value is not None and value not in allowed:
             raise Invalid(f"{option} {value!r} is none of: {', '.join(allowed)}.")
     with store_of(ctx) as store:
-        zone = settings.get(store, "timezone")
+        zone = settings.get(store, TIMEZONE).key
         if import_ is not None:
             imports.get(store, import_)
         if campaign is not None:

@@ -9,11 +9,7 @@ from typing import Any
 
 from xpimport.clock import now, to_text
 from xpimport.errors import Failed, Invalid, NotFound, Refused
-from xpimport.rules.definition import MEDIA, PLATFORM
 from xpimport.store.database import Store
-
-CHANNELS = {"outbox": ("email",), "smtp": ("email",), "webhook": MEDIA, PLATFORM: ("email",)}
-"""Channel -> the media it may hand messages over by."""
 
 _NAME = re.compile(r"[\w][\w .:+-]{0,99}", re.ASCII)
 
@@ -123,24 +119,6 @@ def read_content(path: Path | None) -> str | None:
         raise Failed(f"{path} is not UTF-8 (byte {problem.start}). Save it as UTF-8.") from None
     except OSError as problem:
         raise Failed(f"Cannot read {path}: {problem.strerror}.") from None
-
-
-def medium_of(channel: str, medium: str | None) -> str:
-    """The medium of a campaign on `channel`, where the user may have named one.
-
-    Raises:
-        Invalid: no such channel or medium, or they do not go together.
-    """
-    if channel not in CHANNELS:
-        raise Invalid(f"There is no channel {channel!r}. The channels are: {', '.join(CHANNELS)}.")
-    if medium is not None and medium not in MEDIA:
-        raise Invalid(f"There is no medium {medium!r}. The media are: {', '.join(MEDIA)}.")
-    possible = CHANNELS[channel]
-    if medium is None and len(possible) > 1:
-        raise Invalid(f"The channel {channel} can be {' or '.join(possible)}. Say which: --medium {possible[-1]}")
-    if medium is not None and medium not in possible:
-        raise Invalid(f"The channel {channel} sends {possible[0]}, not {medium}. Leave --medium out.")
-    return medium or possible[0]
 
 
 def add(store: Store, campaign: Campaign, files: Sequence[Attached] = ()) -> Campaign:

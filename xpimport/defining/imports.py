@@ -12,6 +12,7 @@ from xpimport.errors import Invalid, NotFound, Refused
 from xpimport.rules.definition import FORMATS, MEDIA, Definition, check_mapping
 from xpimport.rules.phones import check_region
 from xpimport.rules.schedule import next_after, parse_schedule, parse_send_time, parse_zone
+from xpimport.rules.settings import TIMEZONE
 from xpimport.store.database import Store
 
 CHOICES = {
@@ -207,7 +208,7 @@ def pass_over(store: Store, found: Import, upto: datetime) -> None:
 def timezone_of(store: Store, task: int) -> str:
     """The zone in which a task's times are meant: its import's, else the store's."""
     zone = store.scalar("SELECT i.timezone FROM tasks t JOIN imports i ON i.id = t.import_id WHERE t.id = ?", task)
-    return str(zone or settings.get(store, "timezone"))
+    return str(zone or settings.get(store, TIMEZONE).key)
 
 
 def set_active(store: Store, name: str, *, active: bool) -> tuple[Import, bool]:

@@ -8,11 +8,13 @@ from xpimport.clock import now
 from xpimport.defining import attributes, campaigns, categories, settings
 from xpimport.defining.campaigns import Attached, Campaign
 from xpimport.errors import Invalid, Refused
-from xpimport.rules.definition import ADDRESS, PLATFORM
+from xpimport.rules.definition import ADDRESS
 from xpimport.rules.segments import parse_segment
 from xpimport.rules.throttle import parse_rate, parse_window
-from xpimport.sending.channels import Outcome, open_channel
-from xpimport.sending.content.compose import DEFAULT_SENDER, LINK, WEBHOOK, select_profile
+from xpimport.sending.channels import Outcome
+from xpimport.sending.channels.declaration import Content
+from xpimport.sending.channels.registry import channel_kind, check_campaign, open_channel
+from xpimport.sending.content.compose import DEFAULT_SENDER, FROM, LINK, select_profile
 from xpimport.sending.content.headers import envelope
 from xpimport.sending.content.mime import MessageSkeleton
 from xpimport.sending.content.render import NotPersonalised, compile_templates
@@ -25,18 +27,16 @@ def keep_campaign(store: Store, campaign: Campaign, files: Sequence[Attached] | 
 
     Raises:
         Invalid: a template is broken or names what no attribute has, or a value does not fit.
-        Refused: the name is taken, or smtp has no From address.
+        Refused: the name is taken.
     """
-    if campaign.channel != PLATFORM:
+    if channel_kind(campaign.channel).content is not Content.NONE:
         _check_templates(store, campaign)
-    check_sending(campaign)
+    sender = campaign.sender or settings.get(store, FROM)
+    check_sending(replace(campaign, sender=sender))
     if campaign.category:
         categories.get(store, campaign.category)
     if campaign.segment:
         parse_segment(campaign.segment, attributes.types(store))
-    sender = campaign.sender or settings.get(store, "from")
-    if campaign.channel == "smtp" and not sender:
-        raise Invalid("A campaign over smtp needs a From address: --from ADDR, or: xpimport settings set from ADDR")
     attached = [(file.name, file.type, file.content) for file in files or ()]
     MessageSkeleton(
         sender or DEFAULT_SENDER, reply_to=campaign.reply_to, headers=campaign.headers, attachments=attached
@@ -70,17 +70,7 @@ def check_sending(campaign: Campaign) -> None:
     for option, value in (("--secret", campaign.secret), ("--token", campaign.token)):
         if value and not value.startswith(("env:", "file:")):
             raise Invalid(f"{option} takes a reference only: file:/path/to/it (mode 0600) or env:NAME.")
-    webhook = campaign.channel == WEBHOOK
-    if webhook and not campaign.url:
-        raise Invalid("A webhook needs to know where it is posted to: --url https://gateway.example.com/messages")
-    if webhook and not campaign.text:
-        raise Invalid("A webhook needs its JSON body, a template: --text FILE")
-    if campaign.url and not webhook:
-        raise Invalid(f"--url is for a webhook; the channel here is {campaign.channel}. Say --channel webhook as well.")
-    if campaign.url and not campaign.url.startswith(("https://", "http://")):
-        raise Invalid(f"--url {campaign.url!r} is no https address.")
-    if campaign.channel == PLATFORM and not campaign.xtremepush_id:
-        raise Invalid("The platform needs the number of its campaign: --xtremepush-id NUMBER")
+    check_campaign(campaign)
 
 
 @dataclass(frozen=True)
@@ -112,8 +102,8 @@ def preview(store: Store, name: str, profile: int) -> Preview:
         message = plan.compose.message(("preview", values, str(values[address]), now().isoformat(), "TOKEN"))
     except NotPersonalised as problem:
         raise Refused(f"This profile's message cannot be made: {problem.detail}.") from None
-    if plan.kind == WEBHOOK:
-        headers = [("Posted to", plan.settings["url"]), ("Content-Type", "application/json")]
+    if plan.kind.content is Content.JSON:
+        headers = [("Posted to", plan.options["url"]), ("Content-Type", "application/json")]
         return Preview(headers, message.body.decode(), None, [])
     return _preview_of_mail(message.body, rendered.text, rendered.html)
 
@@ -147,7 +137,7 @@ def send_test(store: Store, name: str, to: str) -> Outcome:
         message = compose.message(("test-" + secrets.token_hex(8), values, to, now().isoformat(), "TOKEN"))
     except NotPersonalised as problem:
         raise Refused(f"The newest profile's message cannot be made: {problem.detail}.") from None
-    session = open_channel(plan.kind, plan.settings, plan.place).connect()
+    session = open_channel(plan.kind.name, plan.settings, plan.place, plan.options).connect()
     try:
         return session.send(message)
     finally:
@@ -156,11 +146,11 @@ def send_test(store: Store, name: str, to: str) -> Outcome:
 
 def _planned(store: Store, name: str, profile: int | None) -> "tuple[SendConfig, dict[str, Any]]":
     campaign = campaigns.get(store, name)
-    if campaign.channel == PLATFORM:
+    if channel_kind(campaign.channel).content is Content.NONE:
         raise Refused("The platform has the content of this campaign; look at it and try it there.")
     kinds = attributes.types(store)
     which = "p.id = ?" if profile is not None else "p.email IS NOT NULL ORDER BY p.id DESC LIMIT 1"
     bound = () if profile is None else (profile,)
     row = store.one(f"SELECT {select_profile(kinds)} FROM profiles p WHERE {which}", *bound)
-    plan = load_config(store, campaign.id, kinds, settings.values(store))
+    plan = load_config(store, campaign.id, kinds, settings.load(store))
     return plan, dict.fromkeys(kinds) if row is None else {kind: row[kind] for kind in kinds}

@@ -8,7 +8,7 @@ from xpimport.defining import attributes, imports
 from xpimport.defining.imports import Import
 from xpimport.errors import Refused
 from xpimport.flow import source_files
-from xpimport.importing.sources import SourceFile
+from xpimport.importing.sources.source import SourceFile
 from xpimport.importing.staging.stage import Sample, Staged, columns_of, stage
 from xpimport.rules.guess import CELLS as GUESSED_FROM
 from xpimport.rules.guess import attribute_name, guess_types

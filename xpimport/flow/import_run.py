@@ -13,11 +13,12 @@ from xpimport.errors import Cancelled, Failed, FileRefused, Invalid, Refused, Un
 from xpimport.flow import source_files
 from xpimport.flow.progress import Progress, ProgressReporter
 from xpimport.flow.send import send_at_once
-from xpimport.importing import earlier_runs, sources, task_notes, tasks
+from xpimport.importing import earlier_runs, task_notes, tasks
 from xpimport.importing.guards import check_guards
 from xpimport.importing.merging import merge, parts, reconcile
 from xpimport.importing.merging.reconcile import Reconciled
-from xpimport.importing.sources import SourceFile
+from xpimport.importing.sources.registry import check_source
+from xpimport.importing.sources.source import SourceFile
 from xpimport.importing.staging.stage import Staged, content_hashes, stage
 from xpimport.importing.tasks import Run
 from xpimport.reporting.forecast import forecast
@@ -25,6 +26,7 @@ from xpimport.rules.definition import Definition, consent_message, consent_missi
 from xpimport.rules.locations import parse_location
 from xpimport.rules.trigger import send_instant
 from xpimport.sending import triggers
+from xpimport.sending.channels.registry import channel_kind
 from xpimport.sending.delivery.send import Sent
 from xpimport.store.database import Store
 from xpimport.store.driver import sqlite3
@@ -74,7 +76,7 @@ def _other_source(definition: Definition, source: str) -> Definition:
     there = parse_location(source).place == parse_location(definition.source).place
     if not there:
         definition = replace(definition, password=None, key=None, token=None)
-    return sources.check(replace(definition, source=source, after="leave"))
+    return check_source(replace(definition, source=source, after="leave"))
 
 
 def run_now(
@@ -91,7 +93,7 @@ def run_now(
     if rest_of is not None:
         earlier_runs.check_rest(store, found.id, found.name, rest_of)
     with store.writing():
-        limit = int(settings.get(store, "imports.at_once"))
+        limit = settings.get(store, tasks.AT_ONCE)
         if tasks.running(store) >= limit:
             raise Refused(
                 f"{limit} imports run already. Wait for one to end, or: xpimport settings set imports.at_once {limit + 1}"
@@ -181,7 +183,9 @@ def _tell_forecast(store: Store, run: Run, files: list[SourceFile], began: datet
 
 def _check_consent(run: Run, targets: Sequence[str]) -> None:
     """Before any row: nobody is written to because a list came without a word on who agreed."""
-    if run.medium is None or run.campaign is None or run.ignore_subscription:
+    if run.channel is None or run.medium is None or run.campaign is None or run.ignore_subscription:
+        return
+    if channel_kind(run.channel).keeps_consent:
         return
     if consent_missing(targets, run.definition, run.medium):
         raise FileRefused(consent_message(run.medium, run.campaign), code="consent_missing")

@@ -11,18 +11,20 @@ from xpimport.defining.campaigns import Campaign
 from xpimport.defining.imports import Import
 from xpimport.errors import FileRefused, Invalid
 from xpimport.flow import source_files
-from xpimport.importing import sources
 from xpimport.importing.formats.opening import check_options
 from xpimport.importing.sources import selection
+from xpimport.importing.sources.registry import check_source
 from xpimport.importing.staging.stage import columns_of, options_of
 from xpimport.reporting.forecast import scheduled_forecast
-from xpimport.rules.definition import PLATFORM, consent_message, consent_missing
+from xpimport.rules.definition import consent_message, consent_missing
 from xpimport.rules.durations import format_duration
 from xpimport.rules.locations import parse_location
 from xpimport.rules.schedule import occurrences, parse_schedule, parse_zone
+from xpimport.rules.settings import TRIGGERS
 from xpimport.rules.throttle import parse_window
 from xpimport.rules.trigger import send_instant
 from xpimport.rules.values import Kinds
+from xpimport.sending.channels.registry import channel_kind
 from xpimport.store.database import Store
 
 LOOKED_AHEAD = 30
@@ -51,9 +53,9 @@ def keep_import(store: Store, draft: Import) -> Kept:
     if draft.campaign is not None:
         campaign = campaigns.get(store, draft.campaign)
         draft = replace(draft, campaign_id=campaign.id)
-        if not campaign.ignore_subscription and campaign.channel != PLATFORM:
+        if not campaign.ignore_subscription and not channel_kind(campaign.channel).keeps_consent:
             _check_consent(store, draft, campaign, kinds)
-        if settings.get(store, "triggers") == "off":
+        if not settings.get(store, TRIGGERS):
             warnings.append(
                 "Sending is switched off in this store. Switch it on with: xpimport settings set triggers on"
             )
@@ -66,7 +68,7 @@ def keep_import(store: Store, draft: Import) -> Kept:
 def _checked(draft: Import, kinds: Kinds) -> Import:
     """The draft as it is kept: the one place where all that needs neither a campaign nor a file is checked."""
     draft = imports.checked(draft, kinds)
-    draft = replace(draft, definition=sources.check(draft.definition))
+    draft = replace(draft, definition=check_source(draft.definition))
     check_options(options_of(draft.definition))
     return draft
 

@@ -15,7 +15,7 @@ def send_due(store: Store, trigger: Trigger, progress: Progress) -> Sent | None:
     claimed = claim.claim(store, trigger)
     if claimed is None:
         return None
-    return send(store, claimed, attributes.types(store), settings.values(store), progress.sending)
+    return send(store, claimed, attributes.types(store), settings.load(store), progress.sending)
 
 
 def send_at_once(store: Store, task: int, progress: Progress) -> Sent | None:

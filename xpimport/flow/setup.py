@@ -5,6 +5,7 @@ from pathlib import Path
 
 from xpimport.defining import settings
 from xpimport.rules.schedule import parse_zone
+from xpimport.rules.settings import TIMEZONE
 from xpimport.store.database import Store, create_store
 
 
@@ -34,9 +35,9 @@ def make_store(path: Path, timezone: str | None, store_id: str | None = None) ->
         if new:
             settings.keep_store_id(store, store_id or uuid.uuid4().hex)
         if not new and timezone is None:
-            return MadeStore(store, new, settings.get(store, "timezone"), "")
+            return MadeStore(store, new, settings.get(store, TIMEZONE).key, "")
         zone, origin = (timezone, "") if timezone else settings.local_zone()
-        return MadeStore(store, new, settings.put(store, "timezone", zone), origin)
+        return MadeStore(store, new, settings.put(store, TIMEZONE, zone), origin)
     except BaseException:
         store.close()
         raise

@@ -15,11 +15,12 @@ from xpimport.defining.imports import Import
 from xpimport.errors import FileRefused, Unreachable, XpimportError
 from xpimport.flow.progress import ProgressReporter
 from xpimport.importing import earlier_runs, task_notes, tasks
-from xpimport.importing.sources import Listed, Source, SourceFile, open_source, selection
-from xpimport.importing.sources.local import copy_stdin
+from xpimport.importing.sources import selection
+from xpimport.importing.sources.registry import open_source
+from xpimport.importing.sources.source import Listed, Source, SourceFile
+from xpimport.importing.sources.stdin import copy_stdin
 from xpimport.importing.tasks import Run
 from xpimport.rules.definition import Definition
-from xpimport.rules.durations import parse_duration
 from xpimport.rules.locations import STDIN
 from xpimport.sending import triggers
 from xpimport.store.database import Store
@@ -36,7 +37,7 @@ _ENDING = re.compile(r"(?:\.[A-Za-z0-9]{1,8}){1,2}$")
 @contextmanager
 def opened(store: Store, definition: Definition, timezone: str, at: datetime) -> Iterator[Source]:
     """The place of an import's lists, for a run at the instant `at`."""
-    source = open_source(definition, at.astimezone(ZoneInfo(timezone)), settings.values(store))
+    source = open_source(definition, at.astimezone(ZoneInfo(timezone)), settings.load(store))
     try:
         yield source
     finally:
@@ -109,7 +110,7 @@ def _finished(store: Store, run: Run, source: Source, patient: bool) -> list[Lis
         if run.look != seen:
             raise _Unfinished("The file is still being written to.", seen)
         return files
-    time.sleep(parse_duration(settings.get(store, "file.look")).total_seconds())
+    time.sleep(settings.get(store, selection.LOOK).total_seconds())
     if selection.fingerprint(chosen()) != seen:
         names = ", ".join(file.name for file in files)
         raise _Unfinished(f"{names} is still being written to. Run it again when it is whole.", seen)

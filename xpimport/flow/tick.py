@@ -93,7 +93,7 @@ def _claim_occurrence(store: Store, found: Import) -> int | None:
             return None
         gap = missed(parse_schedule(found.schedule or ""), parse_zone(found.timezone), first, now())
         fresh = now() - gap.last <= timedelta(seconds=found.definition.catch_up)
-        full = tasks.running(store) >= int(settings.get(store, "imports.at_once"))
+        full = tasks.running(store) >= settings.get(store, tasks.AT_ONCE)
         if fresh and (full or tasks.is_busy(store, found.id)):
             return None
         _skip_others(store, found, gap, fresh=fresh)

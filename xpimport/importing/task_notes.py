@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from xpimport.clock import to_text
-from xpimport.importing.sources import SourceFile
+from xpimport.importing.sources.source import SourceFile
 from xpimport.importing.tasks import Run
 from xpimport.store.claims import heartbeat
 from xpimport.store.database import Store

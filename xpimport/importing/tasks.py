@@ -8,12 +8,16 @@ from datetime import datetime
 from xpimport.clock import from_text, now, to_text
 from xpimport.errors import NotFound, Refused
 from xpimport.rules.definition import Definition
+from xpimport.rules.setting_kinds import count
+from xpimport.rules.settings import Setting
 from xpimport.rules.values import Kinds
 from xpimport.store.claims import heartbeat, lapsed, me
 from xpimport.store.database import Store
 
 ATTEMPTS = 3
 """How often an import that was killed is taken up, the first attempt included."""
+
+AT_ONCE = Setting("imports.at_once", "2", count(1, 64), "how many imports run at the same time")
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Run:
     content_hash: str | None
     look: dict[str, list[int]] | None
     campaign: str | None = None
+    channel: str | None = None
     medium: str | None = None
     ignore_subscription: bool = False
     rest_of: int | None = None
@@ -145,7 +150,7 @@ def skip(store: Store, import_id: int, first: datetime, last: datetime, count: i
 
 
 _SELECT = """
-SELECT t.*, i.name AS import_name, i.timezone AS timezone, c.name AS campaign, c.medium AS medium,
+SELECT t.*, i.name AS import_name, i.timezone AS timezone, c.name AS campaign, c.channel AS channel, c.medium AS medium,
     coalesce(c.ignore_subscription, 0) AS ignore_subscription
 FROM tasks t JOIN imports i ON i.id = t.import_id
 LEFT JOIN triggers g ON g.task_id = t.id LEFT JOIN campaigns c ON c.id = g.campaign_id
@@ -171,6 +176,7 @@ def load(store: Store, task: int) -> Run:
         content_hash=row["content_hash"],
         look=json.loads(row["look"]) if row["look"] else None,
         campaign=row["campaign"],
+        channel=row["channel"],
         medium=row["medium"],
         ignore_subscription=bool(row["ignore_subscription"]),
         rest_of=row["rest_of"],

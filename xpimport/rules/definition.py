@@ -9,8 +9,6 @@ from xpimport.errors import FileRefused, Invalid
 
 FORMATS = ("csv", "tsv", "jsonl", "xlsx", "parquet")
 MEDIA = ("email", "sms")
-PLATFORM = "xtremepush"
-"""The channel that addresses people by user_id and leaves consent to the platform."""
 ADDRESS = {"email": "email", "sms": "mobile_number"}
 SUBSCRIPTION = {"email": "email_subscription", "sms": "sms_subscription"}
 SUBSCRIPTION_TIME = {"email": "email_subscription_time", "sms": "sms_subscription_time"}

@@ -28,6 +28,16 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
+def typed_duration(length: timedelta) -> str:
+    """The shortest text that `parse_duration` reads as `length`, which is not negative: `30s`, `1h30m`."""
+    rest, parts = int(length.total_seconds()), []
+    for unit, seconds in _SECONDS.items():
+        number, rest = divmod(rest, seconds)
+        if number:
+            parts.append(f"{number}{unit}")
+    return "".join(parts) or "0s"
+
+
 def _short(text: str) -> str:
     return text if len(text) <= 40 else text[:40] + "…"
 

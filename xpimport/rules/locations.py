@@ -10,15 +10,16 @@ from xpimport.rules.names import DATE_PART
 
 STDIN = "-"
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
-_ADDRESS = re.compile(r"(https?|sftp|s3)://([^/?#]*)(/.*)?", re.IGNORECASE | re.DOTALL)
 _BARE = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.IGNORECASE)
-_FORMS = {
-    "http": "http://host/lists/vip.csv",
-    "https": "https://host/lists/vip.csv",
-    "sftp": "sftp://user@host/lists/vip-*.csv (/~/ is the user's own folder)",
-    "s3": "s3://bucket/lists/vip-*.csv",
+SCHEMES = {
+    "http": ("http://host/lists/vip.csv", 80),
+    "https": ("https://host/lists/vip.csv", 443),
+    "sftp": ("sftp://user@host/lists/vip-*.csv (/~/ is the user's own folder)", 22),
+    "s3": ("s3://bucket/lists/vip-*.csv", 0),
 }
-_PORTS = {"http": 80, "https": 443, "sftp": 22, "s3": 0}
+"""Scheme -> how such an address is typed, and the port that it has where none is named."""
+
+_ADDRESS = re.compile(rf"({'|'.join(SCHEMES)})://([^/?#]*)(/.*)?", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Location:
         if self.scheme in {"file", STDIN}:
             return ""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}" + (f":{self.port}" if self.port != _PORTS[self.scheme] else "")
+        return f"{self.scheme}://{host}" + (f":{self.port}" if self.port != SCHEMES[self.scheme][1] else "")
 
     def shown(self, path: str | None = None) -> str:
         """The location, or another path at the same place, as messages name it: without user and query."""
@@ -68,16 +69,16 @@ def parse_location(source: str) -> Location:
     if kind == "file":
         bare = source[len("file:") :]
         return Location("file", "/" + bare.lstrip("/") if bare.startswith("//") else bare)
-    if kind not in _FORMS:
+    if kind not in SCHEMES:
         raise Invalid(
             f"--source: no source of the kind {kind!r} is known. Name a local path or pattern, or an address of "
-            "http, https, sftp or s3."
+            f"{', '.join(SCHEMES)}."
         )
     return _address(kind, source)
 
 
 def _address(kind: str, source: str) -> Location:
-    wrong = Invalid(f"--source: the {kind} address cannot be read. Write it like {_FORMS[kind]}")
+    wrong = Invalid(f"--source: the {kind} address cannot be read. Write it like {SCHEMES[kind][0]}")
     found = _ADDRESS.fullmatch(source)
     if found is None:
         raise wrong
@@ -104,7 +105,7 @@ def _address(kind: str, source: str) -> Location:
         raise wrong from None
     if not parts.hostname or port == 0 or not path:
         raise wrong
-    return Location(kind, path, unquote(userinfo) if at else None, parts.hostname, port or _PORTS[kind], query)
+    return Location(kind, path, unquote(userinfo) if at else None, parts.hostname, port or SCHEMES[kind][1], query)
 
 
 def _cut_query(path: str, wrong: Invalid) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xpimport.importing.consent import collect_opt_outs
 from xpimport.importing.formats.opening import open_list
 from xpimport.importing.merging.parts import schema
-from xpimport.importing.sources import SourceFile
+from xpimport.importing.sources.source import SourceFile
 from xpimport.importing.staging.stage import Staged, options_of
 from xpimport.importing.tasks import Run
 from xpimport.rules.definition import SUBSCRIPTION

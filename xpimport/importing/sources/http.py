@@ -2,18 +2,18 @@
 
 import time
 from base64 import b64encode
-from collections.abc import Mapping
 from pathlib import Path
 from posixpath import basename
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urljoin
 
 from xpimport.errors import FileRefused, Invalid, Unreachable
-from xpimport.importing.sources import Fetching, Listed, SourceFile
 from xpimport.importing.sources.local import fetched, private
+from xpimport.importing.sources.source import Fetching, Listed, SourceFile, SourceKind
 from xpimport.rules.definition import Definition
 from xpimport.rules.locations import Location, is_loopback, parse_location
-from xpimport.rules.names import Names
+from xpimport.rules.names import Names, check_dates
+from xpimport.rules.settings import HTTP_CA_FILE, Settings
 from xpimport.secrets import resolve
 
 if TYPE_CHECKING:
@@ -27,15 +27,15 @@ PAUSE = 1.0
 PIECE = 1 << 18
 
 
-def open_http(location: Location, names: Names, definition: Definition, settings: Mapping[str, str]) -> "Http":
+def open_http(location: Location, names: Names, definition: Definition, settings: Settings) -> "Http":
     """The address of a definition; nothing is asked yet. Raises Invalid where a secret is not to be had."""
     import ssl
 
     import urllib3
 
-    ca_file = settings.get("http.ca_file", "")
+    ca_file = settings[HTTP_CA_FILE]
     try:
-        tls = ssl.create_default_context(cafile=ca_file or None)
+        tls = ssl.create_default_context(cafile=ca_file)
     except OSError as problem:
         raise Invalid(f"http.ca_file: {ca_file}: {problem.strerror or problem}.") from None
     pool = urllib3.PoolManager(ssl_context=tls, timeout=urllib3.Timeout(connect=CONNECT, read=READ), retries=False)
@@ -276,3 +276,33 @@ def _words(problem: Exception) -> str:
     if isinstance(cause, TimeoutError) or "Timeout" in type(problem).__name__:
         return "it took too long"
     return type(problem).__name__
+
+
+def _check(definition: Definition, location: Location) -> Definition:
+    if any(mark in location.path for mark in "*[") or "/re:" in location.path:
+        raise Invalid(
+            "--source: an http address is one file, since there is no listing to match a pattern with. "
+            "Date parts work: https://host/lists/vip-{%Y-%m-%d}.csv"
+        )
+    check_dates(location.query)
+    if definition.password and definition.token:
+        raise Invalid("--password and --token exclude each other. Leave one out.")
+    if (location.user is None) != (definition.password is None):
+        raise Invalid("A user in the address and --password go together: https://user@host/... --password file:PATH")
+    if (definition.password or definition.token) and location.scheme == "http" and not is_loopback(location.host):
+        raise Invalid("--source: with http the password or token would cross the network in the clear. Use https.")
+    return definition
+
+
+SOURCE = SourceKind(
+    schemes=("http", "https"),
+    title="an {scheme} source",
+    credentials=("password", "token"),
+    instead="",
+    package=None,
+    has_folder=False,
+    has_companions=False,
+    check=_check,
+    open=open_http,
+    settings=(),
+)

@@ -1,14 +1,15 @@
-"""Lists on this machine, where they are read in place; and standard input, which is kept as a file first."""
+"""Lists on this machine, where they are read in place."""
 
 import errno
 import os
 import shutil
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 from xpimport.errors import FileRefused
-from xpimport.importing.sources import SMALL, Fetching, Listed, SourceFile
-from xpimport.rules.locations import STDIN
+from xpimport.importing.sources.source import SMALL, Fetching, Listed, SourceFile, SourceKind
+from xpimport.rules.definition import Definition
+from xpimport.rules.locations import Location
 from xpimport.rules.names import FIXED, Names, split
 
 
@@ -136,15 +137,19 @@ def fetched(file: Listed, target: Path) -> SourceFile:
     return SourceFile(file.name, target, state.st_size, state.st_mtime_ns, location=file.location, origin=file)
 
 
-def copy_stdin(target: Path) -> SourceFile:
-    """Keep standard input as a private file, so that it can be read like any other.
+def _absolute(definition: Definition, location: Location) -> Definition:
+    return replace(definition, source=absolute(location.path))
 
-    Raises:
-        FileRefused: standard input is a terminal (`no_file`).
-    """
-    if sys.stdin.isatty():
-        raise FileRefused("Standard input is a terminal. Pipe a list into the command, or name a file.", code="no_file")
-    with os.fdopen(private(target), "wb") as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy)
-    state = target.stat()
-    return SourceFile(STDIN, target, state.st_size, state.st_mtime_ns, location=STDIN)
+
+SOURCE = SourceKind(
+    schemes=("file",),
+    title="a local source",
+    credentials=(),
+    instead="",
+    package=None,
+    has_folder=True,
+    has_companions=True,
+    check=_absolute,
+    open=lambda _location, names, _definition, _settings: Local(names),
+    settings=(),
+)

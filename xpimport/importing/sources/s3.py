@@ -10,8 +10,8 @@ from posixpath import basename, dirname, join
 from typing import TYPE_CHECKING, Any
 
 from xpimport.errors import FileRefused, Unreachable
-from xpimport.importing.sources import SMALL, Fetching, Listed, SourceFile, missing_extra
 from xpimport.importing.sources.local import fetched, private
+from xpimport.importing.sources.source import SMALL, Fetching, Listed, SourceFile, SourceKind, as_given, missing_extra
 from xpimport.rules.locations import Location
 from xpimport.rules.names import FIXED, Names
 
@@ -34,7 +34,7 @@ def open_s3(location: Location, names: Names) -> "S3":
     try:
         from obstore.store import S3Store
     except ImportError:
-        raise FileRefused(missing_extra("s3"), code="missing_extra") from None
+        raise FileRefused(missing_extra("s3", "obstore"), code="missing_extra") from None
 
     config = configuration(os.environ)
     plain = str(config.get("endpoint", "")).startswith("http://")
@@ -250,3 +250,17 @@ class S3:
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+
+SOURCE = SourceKind(
+    schemes=("s3",),
+    title="an {scheme} source",
+    credentials=(),
+    instead=" Its credentials are those of the AWS_* variables or of AWS_PROFILE.",
+    package="obstore",
+    has_folder=True,
+    has_companions=True,
+    check=as_given,
+    open=lambda location, names, _definition, _settings: open_s3(location, names),
+    settings=(),
+)

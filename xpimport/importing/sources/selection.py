@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from xpimport.errors import FileRefused
-from xpimport.importing.sources import Listed, Source, SourceFile, companion
+from xpimport.importing.sources.source import Listed, Source, SourceFile, companion
 from xpimport.rules.afterwards import RENAME, parse_afterwards
 from xpimport.rules.definition import Definition
+from xpimport.rules.setting_kinds import DURATION
+from xpimport.rules.settings import Setting
+
+LOOK = Setting("file.look", "2s", DURATION, "how far apart run-now looks twice at a file to see that it is finished")
 
 Key = tuple[str, int, int]
 

@@ -3,18 +3,20 @@
 import getpass
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from posixpath import basename, dirname, join
 from typing import TYPE_CHECKING, Any
 
 from xpimport.errors import FileRefused, Invalid, Unreachable
-from xpimport.importing.sources import SMALL, Fetching, Listed, SourceFile, missing_extra
 from xpimport.importing.sources.local import fetched, private
+from xpimport.importing.sources.source import SMALL, Fetching, Listed, SourceFile, SourceKind, as_given, missing_extra
 from xpimport.rules.definition import Definition
 from xpimport.rules.locations import Location
 from xpimport.rules.names import FIXED, Names
+from xpimport.rules.setting_kinds import PATH
+from xpimport.rules.settings import Setting, Settings
 from xpimport.secrets import resolve
 
 if TYPE_CHECKING:
@@ -26,9 +28,10 @@ PIECE = 1 << 18
 AHEAD = 64
 """Pieces of 32 kB that are asked for before they are needed."""
 SYSTEM_KEYS = "/etc/ssh/ssh_known_hosts"
+KNOWN_HOSTS = Setting("sftp.known_hosts", "", PATH, "a file of host keys, besides ~/.ssh/known_hosts and /etc/ssh")
 
 
-def open_sftp(location: Location, names: Names, definition: Definition, settings: Mapping[str, str]) -> "Sftp":
+def open_sftp(location: Location, names: Names, definition: Definition, settings: Settings) -> "Sftp":
     """Connect and log in.
 
     Raises:
@@ -40,12 +43,12 @@ def open_sftp(location: Location, names: Names, definition: Definition, settings
     try:
         import paramiko
     except ImportError:
-        raise FileRefused(missing_extra("sftp"), code="missing_extra") from None
+        raise FileRefused(missing_extra("sftp", "paramiko"), code="missing_extra") from None
 
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(_refusing(location))
     try:
-        _load_keys(client, settings.get("sftp.known_hosts", ""))
+        _load_keys(client, settings[KNOWN_HOSTS])
         with _plainly(location):
             client.connect(
                 location.host,
@@ -94,14 +97,14 @@ def _private_key(reference: str, passphrase: str | None) -> "PKey":
     raise Invalid(f"--key {reference}: this is no private key of a known kind (ed25519, ecdsa, rsa){wrong}.")
 
 
-def _load_keys(client: "SSHClient", own: str) -> None:
+def _load_keys(client: "SSHClient", own: Path | None) -> None:
     """The keys of the user and of the system; a file that is not there holds none."""
     for path in (str(Path("~/.ssh/known_hosts").expanduser()), SYSTEM_KEYS):
         if Path(path).is_file():
             client.load_system_host_keys(path)
     if own:
         try:
-            client.load_system_host_keys(own)
+            client.load_system_host_keys(str(own))
         except OSError as problem:
             raise Invalid(f"sftp.known_hosts: {own}: {problem.strerror}.") from None
 
@@ -261,3 +264,17 @@ class Sftp:
         """End the connection."""
         self._sftp.close()
         self._client.close()
+
+
+SOURCE = SourceKind(
+    schemes=("sftp",),
+    title="an {scheme} source",
+    credentials=("password", "key"),
+    instead="",
+    package="paramiko",
+    has_folder=True,
+    has_companions=True,
+    check=as_given,
+    open=open_sftp,
+    settings=(KNOWN_HOSTS,),
+)

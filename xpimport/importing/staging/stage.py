@@ -14,7 +14,7 @@ from xpimport.importing.formats import FormatOptions, Reader, RecordBatch
 from xpimport.importing.formats.blocks import ColumnBlock, LineBlock, split_columns
 from xpimport.importing.formats.csv import CsvReader
 from xpimport.importing.formats.opening import open_list
-from xpimport.importing.sources import SourceFile
+from xpimport.importing.sources.source import SourceFile
 from xpimport.importing.staging.sort import SortedPart, no_room
 from xpimport.importing.staging.validate import Column, RowLayout
 from xpimport.importing.staging.worker_pool import WorkerPool, worker_pool_for

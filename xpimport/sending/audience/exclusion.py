@@ -10,10 +10,11 @@ from typing import Any
 
 from xpimport.clock import now, to_text
 from xpimport.rules.control_group import in_control_group
-from xpimport.rules.definition import ADDRESS, PLATFORM, SUBSCRIPTION
+from xpimport.rules.definition import ADDRESS, SUBSCRIPTION
 from xpimport.rules.delivery import BEGUN, LEFT_OUT, REACHED, REDECIDED, sql_in
 from xpimport.rules.segments import Segment, parse_segment
 from xpimport.sending.audience import already_sent, caps
+from xpimport.sending.channels.registry import channel_kind
 from xpimport.sending.triggers import Trigger
 from xpimport.store.claims import heartbeat
 from xpimport.store.database import Store
@@ -36,7 +37,7 @@ def decide_exclusions(store: Store, trigger: Trigger, kinds: Mapping[str, str]) 
     family = already_sent.family(store, trigger.id)
     segment = parse_segment(campaign["segment"], kinds) if campaign["segment"] else Segment("TRUE", {})
     _first_reasons(store, trigger, campaign, family, segment)
-    if campaign["channel"] != PLATFORM:
+    if not channel_kind(campaign["channel"]).by_user_id:
         _duplicates(store, trigger, campaign["medium"], family)
     if campaign["category"]:
         caps.apply(store, trigger.id, campaign)
@@ -79,7 +80,7 @@ def _first_reasons(store: Store, trigger: Trigger, campaign: Any, family: Sequen
     column = ADDRESS[campaign["medium"]]
     cases = f"WHEN NOT :live THEN 'not_live' WHEN p.id IS NULL THEN 'forgotten' {_address(campaign)}"
     outside = f"CASE WHEN NOT {segment.sql} THEN 'outside_segment' END"
-    consent = "NULL" if campaign["channel"] == PLATFORM else _consent(campaign)
+    consent = "NULL" if channel_kind(campaign["channel"]).keeps_consent else _consent(campaign)
     store.db.execute(
         "INSERT INTO temp.decision (profile, row, address, reason)"
         f" SELECT a.profile_id, a.row, p.{column}, CASE {cases}"
@@ -104,8 +105,8 @@ def _first_reasons(store: Store, trigger: Trigger, campaign: Any, family: Sequen
 
 
 def _address(campaign: Any) -> str:
-    """SQL for a profile p that has nothing to be addressed by; the platform knows people by user_id."""
-    if campaign["channel"] == PLATFORM:
+    """SQL for a profile p that has nothing to be addressed by."""
+    if channel_kind(campaign["channel"]).by_user_id:
         return "WHEN p.user_id IS NULL THEN 'no_address'"
     column = ADDRESS[campaign["medium"]]
     sound = f"p.{column} LIKE '%_@_%._%'" if campaign["medium"] == "email" else f"p.{column} NOT GLOB '*[^0-9]*'"

@@ -1,22 +1,24 @@
-"""The ways out: one module a kind of channel, all with the same three steps (open, connect, send)."""
+"""The ways out: one file a channel, all with the same three steps (open, connect, send).
 
-from collections.abc import Callable, Mapping
+To add a channel `pigeon`:
+
+1. `pigeon.py` in this folder, with `CHANNEL = ChannelKind(name="pigeon", ...)` (`declaration.py` explains each field;
+   `outbox.py` is the shortest example), the channel that its `open` returns (the protocol `Channel` below, which
+   connects) and its session (`Session`, which sends). Heavy libraries are imported inside functions.
+2. Its name in `CHANNELS` of `registry.py`. Nothing else names it.
+3. A row in the table of channels of `xpimport/help/sending.md`, and one in `xpimport/help/settings.md` for each of its
+   settings.
+4. A test for each of its settings in `tests/cli/test_settings.py`, and one that sends by it against a real receiver.
+
+`tests/test_kinds.py` says which of these is missing.
+"""
+
 from dataclasses import astuple, dataclass, field
-from importlib import import_module
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from xpimport.errors import Invalid, Unreachable
+from xpimport.errors import Unreachable
 from xpimport.rules.delivery import check_reason
 from xpimport.rules.replies import Reply
-
-# kind -> "module:function"; the function takes the settings and the directory and gives the channel.
-KINDS = {
-    "outbox": "xpimport.sending.channels.outbox:open_outbox",
-    "smtp": "xpimport.sending.channels.smtp:open_smtp",
-    "webhook": "xpimport.sending.channels.webhook:open_webhook",
-    "xtremepush": "xpimport.sending.channels.xtremepush:open_xtremepush",
-}
 
 
 class ServerRefused(Unreachable):
@@ -109,8 +111,6 @@ class Session(Protocol):
 class Channel(Protocol):
     """A way out with its settings; may be used by several threads."""
 
-    medium: str
-
     def connect(self) -> Session:
         """Open a connection.
 
@@ -119,21 +119,3 @@ class Channel(Protocol):
             AuthRefused: the server does not accept the name and password.
             Invalid: a secret that the settings refer to cannot be had.
         """
-
-
-def open_channel(kind: str, settings: Mapping[str, str], directory: Path) -> Channel:
-    """The channel of a kind in `KINDS`; connects to nothing yet.
-
-    Args:
-        kind: a key of `KINDS`.
-        settings: all settings of the store; each kind reads its own.
-        directory: where this kind may keep files; it is made when first needed.
-
-    Raises:
-        Invalid: an unknown kind, or a missing or bad setting.
-    """
-    if kind not in KINDS:
-        raise Invalid(f"There is no channel {kind!r}. Choose from: {', '.join(sorted(KINDS))}.")
-    module, _, name = KINDS[kind].partition(":")
-    opened: Callable[[Mapping[str, str], Path], Channel] = getattr(import_module(module), name)
-    return opened(settings, directory)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import urllib3
 
 MAX_ANSWER = 64 << 10
-CONNECT, ANSWER = 30.0, 60.0
-"""Seconds to wait for a connection, and for the answer to a request."""
+CONNECT = 30.0
+"""Seconds to wait for a connection."""
 
 
 class NotSent(Exception):

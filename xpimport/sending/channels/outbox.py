@@ -6,9 +6,18 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from xpimport.errors import Unreachable
+from xpimport.rules.setting_kinds import SWITCH
+from xpimport.rules.settings import Setting, Settings
 from xpimport.sending.channels import ACCEPTED, Outcome, Outgoing
+from xpimport.sending.channels.declaration import CampaignOptions, ChannelKind, Content
+
+KEEP = Setting("outbox.keep", "on", SWITCH, "off: the outbox accepts every message and keeps none")
+
+REHEARSED = 32
+"""Connections of a send that keeps no message."""
 
 _KEY = re.compile(r"[A-Za-z0-9_=@+-][A-Za-z0-9._=@+-]{0,199}")
 
@@ -18,7 +27,6 @@ class Outbox:
     """A Maildir at `directory`."""
 
     directory: Path
-    medium: str = "email"
 
     def connect(self) -> "OutboxSession":
         """Make the folders, where they are not there yet.
@@ -99,8 +107,6 @@ def _write(path: Path, body: bytes) -> None:
 class Nowhere:
     """Takes every message and keeps none: for rehearsals and for measuring all but the handing over."""
 
-    medium: str = "email"
-
     def connect(self) -> "Nowhere":
         """There is nothing to connect to."""
         return self
@@ -113,6 +119,27 @@ class Nowhere:
         """There is nothing to close."""
 
 
-def open_outbox(settings: Mapping[str, str], directory: Path) -> "Outbox | Nowhere":
+def open_outbox(settings: Settings, _options: Mapping[str, Any], directory: Path) -> "Outbox | Nowhere":
     """The Maildir at `directory`; with `outbox.keep` off, nothing is written."""
-    return Outbox(directory) if settings.get("outbox.keep", "on") == "on" else Nowhere()
+    return Outbox(directory) if settings[KEEP] else Nowhere()
+
+
+def _needs_nothing(_campaign: CampaignOptions) -> None:
+    return
+
+
+CHANNEL = ChannelKind(
+    name="outbox",
+    help="a Maildir beside the store",
+    media=("email",),
+    content=Content.MAIL,
+    by_user_id=False,
+    keeps_consent=False,
+    people_a_call=1,
+    connections=lambda settings: 1 if settings[KEEP] else REHEARSED,
+    leaves_machine=False,
+    settings=(KEEP,),
+    own_options=(),
+    check=_needs_nothing,
+    open=open_outbox,
+)

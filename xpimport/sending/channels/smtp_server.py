@@ -25,6 +25,7 @@ class Smtp:
         implicit: TLS from the first byte (smtps) instead of STARTTLS.
         password: a reference, never the password.
         per_connection: messages before the session connects anew.
+        ehlo_name: what this machine calls itself; empty: its own full name, else its address.
     """
 
     host: str
@@ -35,7 +36,7 @@ class Smtp:
     password: str
     timeouts: Timeouts
     per_connection: int
-    medium: str = "email"
+    ehlo_name: str = ""
 
     def connect(self) -> "SmtpSession":
         """Connect, check the certificate, log in.
@@ -77,8 +78,8 @@ class Smtp:
 
     def _hello(self, wire: SmtpConnection) -> dict[str, str]:
         """The extensions that the server offers, in capitals, each with its parameters."""
-        name = socket.gethostname()
-        if "." not in name or not re.fullmatch(r"[A-Za-z0-9.-]+", name):
+        name = self.ehlo_name or socket.gethostname()
+        if not self.ehlo_name and ("." not in name or not re.fullmatch(r"[A-Za-z0-9.-]+", name)):
             name = wire.own_address
         reply = self._asked(wire, "EHLO", f"EHLO {name}".encode())
         if reply.code // 100 == 5:

@@ -7,11 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
+from typing import Any
 
 from xpimport.errors import Invalid
+from xpimport.rules.definition import MEDIA
+from xpimport.rules.setting_kinds import SECONDS, count
+from xpimport.rules.settings import HTTP_CA_FILE, Setting, Settings
 from xpimport.secrets import resolve
 from xpimport.sending.channels import ACCEPTED, Outcome, Outgoing
-from xpimport.sending.channels.http_post import ANSWER, Answer, HttpReceiver, NotSent, PerhapsReceived, host_header
+from xpimport.sending.channels.declaration import CampaignOptions, ChannelKind, Content
+from xpimport.sending.channels.http_post import Answer, HttpReceiver, NotSent, PerhapsReceived, host_header
+
+CONNECTIONS = Setting(
+    "webhook.connections", "8", count(1, 64), "how many connections to a receiver a send opens at once"
+)
+TIMEOUT = Setting("webhook.timeout", "1m", SECONDS, "how long to wait for a receiver's answer")
 
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 _WHO = frozenset({401, 403, 407})
@@ -28,7 +38,6 @@ class Webhook:
     dedupes: bool
     ca_file: str
     timeout: float
-    medium: str = "sms"
 
     def connect(self) -> "WebhookSession":
         """Look the receiver up, and read the secrets.
@@ -103,21 +112,47 @@ def signature(key: bytes, number: str, at: str, body: bytes) -> str:
     return "v1," + b64encode(signed).decode("ascii")
 
 
-def open_webhook(settings: Mapping[str, str], _directory: Path) -> Webhook:
+def open_webhook(settings: Settings, options: Mapping[str, Any], _directory: Path) -> Webhook:
     """The receiver that a campaign names; connects to nothing yet.
 
     Raises:
         Invalid: there is no URL.
     """
-    url = settings.get("url", "")
+    url = options.get("url", "")
     if not url.startswith(("https://", "http://")):
         raise Invalid("The campaign has no --url to post to.")
     return Webhook(
         url=url,
-        secret=settings.get("secret", ""),
-        token=settings.get("token", ""),
-        allow_private=settings.get("allow_private") == "on",
-        dedupes=settings.get("dedupes") == "on",
-        ca_file=settings.get("http.ca_file", ""),
-        timeout=float(settings.get("webhook.timeout") or ANSWER),
+        secret=options.get("secret", ""),
+        token=options.get("token", ""),
+        allow_private=bool(options.get("allow_private")),
+        dedupes=bool(options.get("dedupes")),
+        ca_file=str(settings[HTTP_CA_FILE] or ""),
+        timeout=settings[TIMEOUT],
     )
+
+
+def _check(campaign: CampaignOptions) -> None:
+    if not campaign.url:
+        raise Invalid("A webhook needs to know where it is posted to: --url https://gateway.example.com/messages")
+    if not campaign.text:
+        raise Invalid("A webhook needs its JSON body, a template: --text FILE")
+    if not campaign.url.startswith(("https://", "http://")):
+        raise Invalid(f"--url {campaign.url!r} is no https address.")
+
+
+CHANNEL = ChannelKind(
+    name="webhook",
+    help="a JSON POST for each person",
+    media=MEDIA,
+    content=Content.JSON,
+    by_user_id=False,
+    keeps_consent=False,
+    people_a_call=1,
+    connections=lambda settings: settings[CONNECTIONS],
+    leaves_machine=True,
+    settings=(CONNECTIONS, TIMEOUT),
+    own_options=("url",),
+    check=_check,
+    open=open_webhook,
+)

@@ -12,9 +12,16 @@ from typing import Any
 
 from xpimport.errors import Invalid
 from xpimport.rules.replies import http_reply
+from xpimport.rules.setting_kinds import BASE_URL, SECONDS, SECRET
+from xpimport.rules.settings import HTTP_CA_FILE, Setting, Settings
 from xpimport.secrets import resolve
 from xpimport.sending.channels import ACCEPTED, Outcome, Outgoing
-from xpimport.sending.channels.http_post import ANSWER, Answer, HttpReceiver, NotSent, PerhapsReceived, host_header
+from xpimport.sending.channels.declaration import CampaignOptions, ChannelKind, Content
+from xpimport.sending.channels.http_post import Answer, HttpReceiver, NotSent, PerhapsReceived, host_header
+
+URL = Setting("xtremepush.url", "", BASE_URL, "the platform's API, like https://api.xtremepush.com")
+TOKEN = Setting("xtremepush.token", "", SECRET, "where the project's API token is: file:PATH or env:NAME")
+TIMEOUT = Setting("xtremepush.timeout", "1m", SECONDS, "how long to wait for the platform's answer")
 
 CHUNK = 500
 """People in one call; the documents name no limit."""
@@ -33,7 +40,6 @@ class Platform:
     campaign: str
     ca_file: str
     timeout: float
-    medium: str = "email"
 
     def connect(self) -> "PlatformSession":
         """Look the platform up, and read the token.
@@ -109,22 +115,42 @@ def _told(answer: Answer, envelope: Mapping[str, Any]) -> tuple[int, str]:
     return code, f"{code} {problem}" if problem else answer.said
 
 
-def open_xtremepush(settings: Mapping[str, str], _directory: Path) -> Platform:
+def open_xtremepush(settings: Settings, options: Mapping[str, Any], _directory: Path) -> Platform:
     """The project that the settings name; connects to nothing yet.
 
     Raises:
         Invalid: a setting is missing.
     """
-    for name, how in (
-        ("xtremepush.url", "https://api.xtremepush.com"),
-        ("xtremepush.token", "file:/path/to/it"),
-    ):
-        if not settings.get(name):
-            raise Invalid(f"The platform needs a setting: xpimport settings set {name} {how}")
+    for setting, how in ((URL, "https://api.xtremepush.com"), (TOKEN, "file:/path/to/it")):
+        if not settings[setting]:
+            raise Invalid(f"The platform needs a setting: xpimport settings set {setting.name} {how}")
     return Platform(
-        url=settings["xtremepush.url"],
-        token=settings["xtremepush.token"],
-        campaign=settings.get("xtremepush.id", ""),
-        ca_file=settings.get("http.ca_file", ""),
-        timeout=float(settings.get("webhook.timeout") or ANSWER),
+        url=settings[URL],
+        token=settings[TOKEN],
+        campaign=options.get("xtremepush_id", ""),
+        ca_file=str(settings[HTTP_CA_FILE] or ""),
+        timeout=settings[TIMEOUT],
     )
+
+
+def _check(campaign: CampaignOptions) -> None:
+    if not campaign.xtremepush_id:
+        raise Invalid("The platform needs the number of its campaign: --xtremepush-id NUMBER")
+
+
+CHANNEL = ChannelKind(
+    name="xtremepush",
+    help="the platform's own API, by user_id",
+    media=("email",),
+    content=Content.NONE,
+    by_user_id=True,
+    keeps_consent=True,
+    people_a_call=CHUNK,
+    # One call after the other: each hands over many people.
+    connections=lambda _: 1,
+    leaves_machine=False,
+    settings=(URL, TOKEN, TIMEOUT),
+    own_options=(),
+    check=_check,
+    open=open_xtremepush,
+)

@@ -9,14 +9,23 @@ from datetime import datetime
 from typing import Any
 
 from xpimport.errors import Invalid
-from xpimport.rules.definition import ADDRESS, PLATFORM
+from xpimport.rules.definition import ADDRESS
+from xpimport.rules.setting_kinds import ADDRESS as FROM_ADDRESS
+from xpimport.rules.setting_kinds import BASE_URL
+from xpimport.rules.settings import Setting, Settings
 from xpimport.sending.channels import Outgoing
+from xpimport.sending.channels.declaration import Content
+from xpimport.sending.channels.registry import channel_kind
 from xpimport.sending.content.mime import MessageSkeleton
 from xpimport.sending.content.render import NotPersonalised, Rendered, Templates, compile_templates
 from xpimport.store.database import Store
 
 DEFAULT_SENDER = "xpimport@localhost"
-WEBHOOK = "webhook"
+
+FROM = Setting("from", "", FROM_ADDRESS, "the From address of campaigns that have none of their own")
+UNSUBSCRIBE_URL = Setting(
+    "unsubscribe.url", "", BASE_URL, "where one-click opt-outs arrive; the token is put behind it"
+)
 
 MessageContent = dict[str, Any]
 """What a campaign's messages are made of, as plain values that go through a pipe."""
@@ -32,7 +41,7 @@ LINK = "unsubscribe_url"
 class Composer:
     """Makes the messages of one campaign. May be used by several threads."""
 
-    channel: str
+    content: Content
     templates: Templates
     skeleton: MessageSkeleton
     kinds: Mapping[str, str]
@@ -63,7 +72,7 @@ class Composer:
         rendered = self.rendered(values, token)
         if self.prefix:
             rendered = replace(rendered, subject=self.prefix + rendered.subject)
-        if self.channel == WEBHOOK:
+        if self.content is Content.JSON:
             return Outgoing(key=key, to=to, sender="", body=_json_body(rendered.text))
         return self.skeleton.outgoing(
             rendered,
@@ -94,7 +103,7 @@ def _json_body(text: str) -> bytes:
 
 
 def content_of(
-    row: Any, kinds: Mapping[str, str], settings: Mapping[str, str], files: Sequence[tuple[str, str, bytes]] = ()
+    row: Any, kinds: Mapping[str, str], settings: Settings, files: Sequence[tuple[str, str, bytes]] = ()
 ) -> MessageContent:
     """What makes the messages of the campaign in `row`, which has these files attached (name, type, content)."""
     return {
@@ -103,11 +112,11 @@ def content_of(
         "text": row["text"],
         "html": row["html"],
         "strict": bool(row["strict"]),
-        "sender": row["sender"] or settings.get("from") or DEFAULT_SENDER,
+        "sender": row["sender"] or settings[FROM] or DEFAULT_SENDER,
         "kinds": dict(kinds),
         "options": json.loads(row["options"]),
         "files": [tuple(file) for file in files],
-        "link": settings.get("unsubscribe.url") or "",
+        "link": settings[UNSUBSCRIBE_URL],
     }
 
 
@@ -117,7 +126,7 @@ def composer(content: MessageContent) -> Composer:
     Raises:
         Invalid: a template, a header or an address is broken.
     """
-    options = content["options"]
+    options, kind = content["options"], channel_kind(content["channel"])
     skeleton = MessageSkeleton(
         content["sender"],
         reply_to=options.get("reply_to"),
@@ -125,11 +134,10 @@ def composer(content: MessageContent) -> Composer:
         attachments=content["files"],
     )
     return Composer(
-        channel=content["channel"],
+        content=kind.content,
         templates=compile_templates(
             subject=content["subject"],
-            # The platform has the content itself.
-            text="" if content["channel"] == PLATFORM else content["text"],
+            text="" if kind.content is Content.NONE else content["text"],
             html=content["html"],
             names=[*content["kinds"], LINK],
             strict=content["strict"],

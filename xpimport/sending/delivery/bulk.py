@@ -9,8 +9,8 @@ from typing import Any
 from xpimport.clock import now
 from xpimport.rules.delivery import Verdict
 from xpimport.rules.values import BUILT_IN
-from xpimport.sending.channels import Outcome, Outgoing, open_channel
-from xpimport.sending.channels.xtremepush import CHUNK
+from xpimport.sending.channels import Outcome, Outgoing
+from xpimport.sending.channels.registry import open_channel
 from xpimport.sending.content.compose import decoded, select_profile
 from xpimport.sending.delivery import canary, ledger
 from xpimport.sending.delivery.config import Progress, SendConfig
@@ -37,7 +37,7 @@ class BulkSend:
             Unreachable, Invalid: the platform cannot be reached, or a setting is missing.
         """
         config = self._config
-        session = open_channel(config.kind, config.settings, config.place).connect()
+        session = open_channel(config.kind.name, config.settings, config.place, config.options).connect()
         done = 0
         try:
             while self.verdict is Verdict.GO:
@@ -57,7 +57,7 @@ class BulkSend:
     def _room(self) -> int:
         """How many people the next chunk may have; waits until it is one at least."""
         limiter = self._config.limiter
-        while not (room := limiter.allowed(CHUNK, time.monotonic())):
+        while not (room := limiter.allowed(self._config.kind.people_a_call, time.monotonic())):
             time.sleep(limiter.wait())
         return room
 

@@ -10,7 +10,7 @@ import logging
 import marshal
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,8 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from xpimport import __version__
 from xpimport.errors import Invalid, Unreachable, XpimportError
-from xpimport.sending.channels import AuthRefused, Outcome, Session, open_channel
+from xpimport.rules.settings import Settings
+from xpimport.sending.channels import AuthRefused, Outcome, Session
+from xpimport.sending.channels.registry import open_channel
 from xpimport.sending.content.compose import Composer, Job, composer
+from xpimport.sending.delivery.config import SendConfig
 from xpimport.sending.delivery.connections import (
     RECONNECTS,
     Emit,
@@ -35,8 +38,9 @@ if TYPE_CHECKING:
 CALL = 50
 """People of one call; a stop and a rate act between calls."""
 
-PLAN = tuple[str, dict[str, str], str, bytes]
-"""Kind of channel, settings, directory, and the content as bytes, by which a worker knows that it has compiled it."""
+PLAN = tuple[str, dict[str, str], str, dict[str, Any], bytes]
+"""Channel, settings, directory, the campaign's options, and the content as bytes, by which a worker knows that it has
+compiled it."""
 
 
 class Cluster:
@@ -44,23 +48,20 @@ class Cluster:
 
     patience = 60.0
 
-    def __init__(
-        self, address: str, config: tuple[str, Mapping[str, str], Path, Mapping[str, Any]], connections: int, emit: Emit
-    ) -> None:
+    def __init__(self, address: str, config: SendConfig, connections: int, emit: Emit) -> None:
         """Call the roll; each worker gets its share of the connections.
 
         Raises:
             Unreachable: no scheduler answers at `address`, or it has no worker.
             Invalid: the extra is not installed.
         """
-        kind, settings, place, content = config
         self._client = _client(address)
         workers = sorted(self._client.nthreads())
         if not workers:
             self._client.close()
             raise Unreachable(f"The Dask cluster at {address} has no worker. Start one: dask worker ADDRESS")
         self.numbers = range(connections * CALL)
-        portable = (kind, dict(settings), str(place), marshal.dumps(dict(content)))
+        portable = (*config.portable(), marshal.dumps(config.content))
         self._workers = [
             _Caller(self._client, workers[index % len(workers)], self.numbers[index * CALL :][:CALL], portable, emit)
             for index in range(connections)
@@ -168,11 +169,11 @@ async def send_chunk(config: PLAN, jobs: list[Job]) -> tuple[list[tuple[Any, ...
 
 
 def _send_chunk(config: PLAN, jobs: list[Job]) -> tuple[list[tuple[Any, ...]], Any]:
-    kind, settings, place, content = config
+    kind, settings, place, options, content = config
     outcomes: list[tuple[Any, ...]] = []
     session: Session | None = None
     try:
-        channel, compose = open_channel(kind, settings, Path(place)), _composer(content)
+        channel, compose = open_channel(kind, Settings(settings), Path(place), options), _composer(content)
         session = connect_with_retries(channel, (0.0,))
         lost = False
         for job in jobs:

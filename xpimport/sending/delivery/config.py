@@ -3,17 +3,54 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from xpimport.clock import now
+from xpimport.errors import Invalid
+from xpimport.rules.setting_kinds import Kind
+from xpimport.rules.settings import TIMEZONE, Setting, Settings
 from xpimport.rules.throttle import RateLimiter, Window, parse_rate, parse_window
+from xpimport.sending.channels.declaration import ChannelKind
+from xpimport.sending.channels.registry import channel_kind
 from xpimport.sending.content.compose import Composer, MessageContent, composer, content_of, secret_of
 from xpimport.sending.delivery.ledger import IntentContext
 from xpimport.store.database import Store
 
 Progress = Callable[[int, int], None]
 """Called with people done and people in all."""
+
+LOCAL = "local"
+
+
+def _cluster_address(text: str) -> str:
+    if text == LOCAL:
+        return text
+    try:
+        parts = urlsplit(text)
+        named = parts.scheme in {"dask", "dask+tls"} and parts.hostname and parts.port and not parts.path.strip("/")
+    except ValueError:
+        named = False
+    if not named:
+        raise Invalid(f"{text!r} is neither local nor a Dask scheduler's address like dask://10.0.0.5:8786")
+    return text.rstrip("/")
+
+
+def _check_installed(address: str) -> None:
+    if address != LOCAL and find_spec("distributed") is None:
+        raise Invalid("A Dask cluster needs an extra. Install it first: pip install 'xpimport[dask]'")
+
+
+WORKERS = Setting(
+    "workers",
+    LOCAL,
+    Kind(_cluster_address, str),
+    "which machines send email and webhooks: local, or dask://host:port",
+    check=_check_installed,
+)
 
 
 @dataclass(frozen=True)
@@ -23,8 +60,10 @@ class SendConfig:
     campaign: IntentContext
     content: MessageContent
     compose: Composer
-    kind: str
-    settings: Mapping[str, str]
+    kind: ChannelKind
+    settings: Settings
+    options: Mapping[str, Any]
+    """What the campaign says about its channel and its sending, as it is kept."""
     place: Path
     limiter: RateLimiter
     window: Window | None
@@ -32,26 +71,29 @@ class SendConfig:
 
     @property
     def connections(self) -> int:
-        """How many lines to open; a Maildir is one."""
-        keeps = self.settings.get("outbox.keep", "on") == "on"
-        return 1 if self.kind == "outbox" and keeps else int(self.settings.get("smtp.connections", "8"))
+        """How many connections to open."""
+        return self.kind.connections(self.settings)
 
     @property
     def workers(self) -> str:
-        """The address of the cluster that sends this, or nothing: a Maildir is on this machine."""
-        named = self.settings.get("workers", "local")
-        return "" if named == "local" or self.kind == "outbox" else named
+        """The address of the cluster that sends this, or nothing where it is sent from this machine."""
+        named = self.settings[WORKERS]
+        return named if self.kind.leaves_machine and named != LOCAL else ""
+
+    def portable(self) -> tuple[str, dict[str, str], str, dict[str, Any]]:
+        """What opens the channel in another process, as plain values: its name, settings, directory and options."""
+        return self.kind.name, self.settings.texts, str(self.place), dict(self.options)
 
     def is_open(self) -> bool:
         """Whether the send window lets messages out now."""
         return self.window is None or self.window.is_open(now(), self.zone)
 
 
-def load_config(store: Store, campaign_id: int, kinds: Mapping[str, str], settings: Mapping[str, str]) -> SendConfig:
+def load_config(store: Store, campaign_id: int, kinds: Mapping[str, str], settings: Settings) -> SendConfig:
     """A campaign as it stands at this moment, ready to send.
 
     Raises:
-        Invalid: a template or the From address is broken.
+        Invalid: a template, the From address or a setting is broken.
     """
     row = store.one("SELECT * FROM campaigns WHERE id = ?", campaign_id)
     content = content_of(
@@ -61,10 +103,6 @@ def load_config(store: Store, campaign_id: int, kinds: Mapping[str, str], settin
         store.all("SELECT name, type, content FROM campaign_files WHERE campaign_id = ? ORDER BY rowid", campaign_id),
     )
     options = content["options"]
-    own = {name: str(value) for name, value in options.items() if name in ("url", "secret", "token")}
-    own |= {name: "on" for name in ("allow_private", "dedupes") if options.get(name)}
-    if "xtremepush_id" in options:
-        own["xtremepush.id"] = options["xtremepush_id"]
     return SendConfig(
         campaign=IntentContext(
             medium=row["medium"],
@@ -75,12 +113,13 @@ def load_config(store: Store, campaign_id: int, kinds: Mapping[str, str], settin
         ),
         content=content,
         compose=composer(content),
-        kind=row["channel"],
-        settings={**settings, **own},
+        kind=channel_kind(row["channel"]),
+        settings=settings,
+        options=options,
         place=channel_directory(store, row["channel"]),
         limiter=RateLimiter(parse_rate(options["rate"]) if options.get("rate") else None, time.monotonic()),
         window=parse_window(options["window"]) if options.get("window") else None,
-        zone=ZoneInfo(settings.get("timezone", "UTC")),
+        zone=settings[TIMEZONE],
     )
 
 

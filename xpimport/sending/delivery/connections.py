@@ -7,16 +7,16 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Protocol
 
 from xpimport.errors import Invalid, Unreachable, XpimportError
 from xpimport.processes import Helper, Lost
 from xpimport.sending.channels import AuthRefused, Channel, Outcome, Session
-from xpimport.sending.content.compose import Composer, Job, MessageContent
+from xpimport.sending.content.compose import Composer, Job
 from xpimport.sending.content.render import NotPersonalised
+from xpimport.sending.delivery.config import SendConfig
 
 FEW = 200
 """People up to which starting processes (0.3 s each) does not pay."""
@@ -147,9 +147,7 @@ class ProcessPool:
 
     patience = 10.0
 
-    def __init__(
-        self, kind: str, settings: Mapping[str, str], place: Path, content: MessageContent, connections: int, emit: Emit
-    ):
+    def __init__(self, config: SendConfig, connections: int, emit: Emit) -> None:
         """Start the processes; each opens its share of the connections."""
         self.numbers = range(connections)
         count = min(MOST_PROCESSES, connections, len(os.sched_getaffinity(0)))
@@ -162,7 +160,7 @@ class ProcessPool:
             sender = Helper.start("xpimport.sending.delivery.sender")
             self._senders.append(sender)
             self._owner.update(dict.fromkeys(numbers, index))
-            self._tell(index, (kind, dict(settings), str(place), content, list(numbers)))
+            self._tell(index, (*config.portable(), config.content, list(numbers)))
             reader = threading.Thread(target=self._read, args=(sender, set(numbers)), daemon=True)
             reader.start()
             self._readers.append(reader)

@@ -13,11 +13,12 @@ from datetime import UTC, datetime, timedelta
 from xpimport.clock import now
 from xpimport.errors import Invalid, Unreachable, XpimportError
 from xpimport.rules import trigger as rules
-from xpimport.rules.definition import PLATFORM
 from xpimport.rules.delivery import Verdict
+from xpimport.rules.settings import Settings
 from xpimport.sending import triggers
 from xpimport.sending.audience.exclusion import decide_exclusions
-from xpimport.sending.channels import AuthRefused, Outcome, open_channel
+from xpimport.sending.channels import AuthRefused, Outcome
+from xpimport.sending.channels.registry import open_channel
 from xpimport.sending.delivery import canary, ledger
 from xpimport.sending.delivery.bulk import BulkSend
 from xpimport.sending.delivery.config import Progress, SendConfig, load_config
@@ -83,7 +84,7 @@ class _SendLoop:
             Invalid: a setting of the channel is missing or bad.
             Unreachable: the platform cannot be looked up.
         """
-        if self.config.kind == PLATFORM:
+        if self.config.kind.people_a_call > 1:
             self._run_bulk()
         else:
             self._run_connections()
@@ -101,15 +102,14 @@ class _SendLoop:
         """Threads for a short send, processes for a long one, or a cluster where there is one for this channel."""
         config, count, emit = self.config, min(self.config.connections, self.total), self.events.put
         # Here too, so that a bad setting is said before anything is started.
-        channel = open_channel(config.kind, config.settings, config.place)
+        channel = open_channel(config.kind.name, config.settings, config.place, config.options)
         if config.workers:
             from xpimport.sending.delivery.cluster import CALL, Cluster
 
-            parts = (config.kind, config.settings, config.place, config.content)
-            return Cluster(config.workers, parts, min(count, -(-self.total // CALL)), emit)
+            return Cluster(config.workers, config, min(count, -(-self.total // CALL)), emit)
         if self.total <= FEW:
             return ThreadPool(channel, config.compose, range(count), emit)
-        return ProcessPool(config.kind, config.settings, config.place, config.content, count, emit)
+        return ProcessPool(config, count, emit)
 
     def _run_bulk(self) -> None:
         bulk = BulkSend(self.store, self.trigger, self.config, self.total, self.progress)
@@ -217,9 +217,7 @@ class _SendLoop:
                 self._record_outcomes()
 
 
-def send(
-    store: Store, trigger: Trigger, kinds: Mapping[str, str], settings: Mapping[str, str], progress: Progress
-) -> Sent:
+def send(store: Store, trigger: Trigger, kinds: Mapping[str, str], settings: Settings, progress: Progress) -> Sent:
     """Send a claimed trigger as far as it goes now; every state of it is in the store, whatever happens."""
     ledger.mark_interrupted(store, trigger)
     try:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from xpimport.processes import Lost, Parent
-from xpimport.sending.channels import open_channel
+from xpimport.rules.settings import Settings
+from xpimport.sending.channels.registry import open_channel
 from xpimport.sending.content.compose import composer
 from xpimport.sending.delivery.connections import Connection, Event, event_to_plain
 
@@ -26,10 +27,10 @@ def main() -> None:
             _abandon()
 
     try:
-        kind, settings, place, content, numbers = parent.receive()
+        kind, settings, place, options, content, numbers = parent.receive()
     except Lost:
         return
-    channel = open_channel(kind, settings, Path(place))
+    channel = open_channel(kind, Settings(settings), Path(place), options)
     compose = composer(content)
     connections = {number: Connection(number, channel, compose, emit) for number in numbers}
     for connection in connections.values():
