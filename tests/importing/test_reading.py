@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xpimport.errors import FileRefused
-from xpimport.importing.formats import FormatOptions
+from xpimport.importing.formats import FormatOptions, RecordBatch
+from xpimport.importing.formats.blocks import LineBlock
 from xpimport.importing.formats.csv import open_csv
 from xpimport.importing.formats.opening import open_list
+from xpimport.importing.staging.stage import Sample
 from xpimport.rules.definition import FORMATS
 
 ENCODINGS = {"utf-8": None, "utf-8-sig": None, "utf-16": None, "cp1252": "cp1252", "latin-1": "latin-1"}
@@ -118,3 +120,11 @@ def test_any_bytes_are_rows_or_a_refusal(place, content):
                 assert all(len(record) == 2 for record in batch.records)
     except FileRefused:
         return
+
+
+def test_a_sample_has_the_first_records_in_the_order_of_the_file_whichever_way_they_are_read():
+    sample = Sample(4)
+    sample.take(LineBlock('a,1\n"b, c",2\nd,3', 2, 3, 20), (",", '"', 2))
+    sample.take(RecordBatch([["e", "4"], ["f", "5"]], [5, 6], [], 30), (",", '"', 2))
+    sample.take(LineBlock("g,6", 7, 1, 40), (",", '"', 2))
+    assert sample.rows == [["a", "1"], ["b, c", "2"], ["d", "3"], ["e", "4"]]
