@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from xpimport.errors import Invalid
+from xpimport.hints import command
 from xpimport.rules.replies import http_reply
 from xpimport.secrets import resolve
 from xpimport.sending.channels import ACCEPTED, Outcome, Outgoing
@@ -120,7 +121,7 @@ def open_xtremepush(settings: Mapping[str, str], _directory: Path) -> Platform:
         ("xtremepush.token", "file:/path/to/it"),
     ):
         if not settings.get(name):
-            raise Invalid(f"The platform needs a setting: xpimport settings set {name} {how}")
+            raise Invalid(f"The platform needs a setting: {command('settings', 'set', name, how)}")
     return Platform(
         url=settings["xtremepush.url"],
         token=settings["xtremepush.token"],
