@@ -61,7 +61,7 @@ app = Noun(
     cls=_Commands,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
-    epilog="Start with: xpimport demo   (explained, topic by topic: xpimport help)",
+    epilog="Start with: xpimport demo\nExplained, topic by topic: xpimport help",
 )
 
 
