@@ -20,7 +20,13 @@ LATER = "2026-11-24T09:30:00Z"
 LIST = "user_id,email,mobile_number,email_subscription,First name,points\nu1,a@example.com,+353851234567,1,Ann,3\n"
 LIST += "u2,nobody,,1,Bo,4\nu3,c@example.com,,0,Cy,5\n"
 
-FILLED = {"ID": "u1", "FILE": "out.html", "NAME": "'vip daily'", "COLUMN=ATTRIBUTE": "user_id=user_id", "ADDR": "a@b.ie"}
+FILLED = {
+    "ID": "u1",
+    "FILE": "out.html",
+    "NAME": "'vip daily'",
+    "COLUMN=ATTRIBUTE": "user_id=user_id",
+    "ADDR": "a@b.ie",
+}
 """What stands for the words in capitals, which the reader fills in."""
 
 USAGE = {2, 127}
@@ -69,7 +75,11 @@ SCREENS = [
     "campaign preview 'hello all' --profile u1",
     *("campaign show nothing", "import show nothing", "profile show nothing", "task show 99", "report 99"),
     *("settings set nothing 1", "attribute add email string", "suppression remove x@example.com"),
-    *("suppression add x@example.com", "suppression add +353851234568 --medium sms", "suppression remove x@example.com"),
+    *(
+        "suppression add x@example.com",
+        "suppression add +353851234568 --medium sms",
+        "suppression remove x@example.com",
+    ),
     "suppression remove +353851234568 --medium sms",
     *("profile unsubscribe u1", "profile subscribe u1", "profile subscribe u1 --medium sms"),
     *("crontab show", "crontab install", "crontab show", "crontab remove"),
