@@ -72,7 +72,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True)
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No store, clock, home or zone of the person who runs the tests."""
+    """No store, clock, home or zone of the person who runs the tests; the program is on PATH."""
     for name in [name for name in os.environ if name.startswith("XPIMPORT_")]:
         if name != "XPIMPORT_REQUIRE_SERVERS":
             monkeypatch.delenv(name)
@@ -81,6 +81,11 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     monkeypatch.setenv("HOME", str(home))
     for kind in ("CACHE", "CONFIG", "DATA", "STATE"):
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind.lower()))
+    (home / "bin").mkdir()
+    program = home / "bin" / "xpimport"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{REPOSITORY}" exec "{sys.executable}" -m xpimport "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.delenv("FORCE_COLOR", raising=False)
@@ -111,7 +116,7 @@ class Result:
 
 
 class Xp(Protocol):
-    """Runs `xpimport --db DB ARGUMENTS`, at the time `now` (ISO 8601 with an offset; else the real one)."""
+    """Runs `xpimport ARGUMENTS` with XPIMPORT_DB, at the time `now` (ISO 8601 with an offset; else the real one)."""
 
     def __call__(
         self, *arguments: str | Path, now: str | None = None, db: Path | None = None, stdin: str | bytes = b""
@@ -139,9 +144,10 @@ def in_this_process(store: Path) -> Xp:
     def run(*arguments: str | Path, now: str | None = None, db: Path | None = None, stdin: str | bytes = b"") -> Result:
         from xpimport.cli import main
 
-        argv = ["--db", str(db or store), *map(str, arguments)]
+        argv = list(map(str, arguments))
         out, err = _stream(), _stream()
         with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XPIMPORT_DB", str(db or store))
             patch.setattr(sys, "stdin", _stream(_bytes(stdin)))
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
@@ -173,7 +179,7 @@ def xp_process(tmp_path: Path) -> Xp:
     """The program in a process of its own: for what only a process shows (signals, locks, start-up)."""
 
     def run(*arguments: str | Path, now: str | None = None, db: Path | None = None, stdin: str | bytes = b"") -> Result:
-        argv = [sys.executable, "-m", "xpimport", "--db", str(db or tmp_path / "xpimport.db")]
+        argv = [sys.executable, "-m", "xpimport"]
         done = subprocess.run(
             [*argv, *map(str, arguments)],
             input=_bytes(stdin),
@@ -183,6 +189,7 @@ def xp_process(tmp_path: Path) -> Xp:
             env={
                 **os.environ,
                 "PYTHONPATH": str(REPOSITORY),
+                "XPIMPORT_DB": str(db or tmp_path / "xpimport.db"),
                 **({} if now is None else {"XPIMPORT_NOW": now}),
             },
         )

@@ -28,7 +28,9 @@ def test_check_names_the_commands_that_take_the_other_columns(shop):
         {"column": "vip", "looks_like": "boolean", "add": "xpimport attribute add vip boolean", "map": None},
     ]
     shown = shop("import", "check", "list").out
-    assert "xpimport attribute add first_name string   --map 'First name=first_name'" in shown
+    assert "Take First name: xpimport attribute add first_name string\n" in shown
+    mapping = "--map user_id=user_id --map email=email --map 'First name=first_name' --map vip=vip"
+    assert f"Take them by a mapping: xpimport import edit list {mapping}\n" in shown
 
 
 def test_the_commands_that_check_names_work(shop):

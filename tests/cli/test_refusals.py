@@ -34,7 +34,7 @@ pytestmark = pytest.mark.shop(people=HEADER + "u1,p1@example.com,1\n")
 def test_every_command_explains_itself_with_an_example(xp, call):
     done = xp(*call, "--help")
     assert done.code == 0
-    assert "Example: xpimport" in done.out
+    assert "Example:\n  xpimport" in done.out
 
 
 @pytest.mark.parametrize(

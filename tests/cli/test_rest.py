@@ -1,4 +1,4 @@
-"""Rejected rows come back mended, and nobody of the list is sent to twice."""
+"""Rejected rows come back corrected, and nobody of the list is sent to twice."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ def run(xp, *options):
     return done.json()
 
 
-def mended(xp, tmp_path, task, changes, name="mended.csv"):
+def corrected(xp, tmp_path, task, changes, name="corrected.csv"):
     """The rejected rows of a task with texts replaced, as a file."""
     text = xp("report", task, "--rejected").out
     for before, after in changes.items():
@@ -43,10 +43,10 @@ def reasons(details):
     return {one["reason"]: one["count"] for one in details["delivery"]["excluded_by_reason"]}
 
 
-def test_mended_rows_are_sent_to_and_nobody_twice(shop, tmp_path):
+def test_corrected_rows_are_sent_to_and_nobody_twice(shop, tmp_path):
     assert run(shop)["rows"]["rejected"] == 2
     assert messages(tmp_path) == ["a@example.com", "d@example.com"]
-    path = mended(shop, tmp_path, 1, {"nonsense": "b@example.com", "\n,c@": "\nu3,c@"})
+    path = corrected(shop, tmp_path, 1, {"nonsense": "b@example.com", "\n,c@": "\nu3,c@"})
     details = run(shop, "--source", path, "--rest-of", 1)
     assert (details["rest_of"], details["rows"]["created"], details["rows"]["rejected"]) == (1, 2, 0)
     assert messages(tmp_path) == ["a@example.com", "b@example.com", "c@example.com", "d@example.com"]
@@ -55,21 +55,21 @@ def test_mended_rows_are_sent_to_and_nobody_twice(shop, tmp_path):
     assert cities == {"u1": "Cork", "u2": "'=x", "u3": "-5", "u4": "+353 1"}
 
 
-def test_the_columns_of_the_report_are_left_out_also_of_what_a_mended_list_rejects(shop, tmp_path):
+def test_the_columns_of_the_report_are_left_out_also_of_what_a_corrected_list_rejects(shop, tmp_path):
     run(shop)
-    again = run(shop, "--source", mended(shop, tmp_path, 1, {"nonsense": "nothing"}), "--rest-of", 1)
+    again = run(shop, "--source", corrected(shop, tmp_path, 1, {"nonsense": "nothing"}), "--rest-of", 1)
     assert again["ignored_columns"] == []
     text = shop("report", 2, "--rejected").out
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["xpimport_reason"] for row in rows] == ["invalid_email", "missing_identifier"]
     assert text.splitlines()[0] == "user_id,email,email_subscription,city,xpimport_line,xpimport_column,xpimport_reason"
-    run(shop, "--source", mended(shop, tmp_path, 2, {"nothing": "b@example.com"}), "--rest-of", 2)
+    run(shop, "--source", corrected(shop, tmp_path, 2, {"nothing": "b@example.com"}), "--rest-of", 2)
     assert messages(tmp_path) == ["a@example.com", "b@example.com", "d@example.com"]
 
 
 def test_a_rest_of_a_rest_leaves_out_whom_the_whole_chain_sent_to(shop, tmp_path):
     run(shop)
-    run(shop, "--source", mended(shop, tmp_path, 1, {"nonsense": "b@example.com"}), "--rest-of", 1)
+    run(shop, "--source", corrected(shop, tmp_path, 1, {"nonsense": "b@example.com"}), "--rest-of", 1)
     whole = tmp_path / "whole.csv"
     whole.write_text(LIST.replace("nonsense", "b@example.com").replace("\n,c", "\nu3,c"), encoding="utf-8")
     details = run(shop, "--source", whole, "--rest-of", 2)
@@ -80,14 +80,14 @@ def test_a_rest_of_a_rest_leaves_out_whom_the_whole_chain_sent_to(shop, tmp_path
 
 def test_two_rests_of_one_task_do_not_send_to_a_person_twice_and_the_same_content_is_not_held(shop, tmp_path):
     run(shop)
-    path = mended(shop, tmp_path, 1, {"nonsense": "b@example.com"})
+    path = corrected(shop, tmp_path, 1, {"nonsense": "b@example.com"})
     assert run(shop, "--source", path, "--rest-of", 1)["trigger"]["state"] == "sent"
     again = run(shop, "--source", path, "--rest-of", 1)
     assert (again["trigger"]["state"], reasons(again)) == ("sent", {"same_send": 1})
     assert len(messages(tmp_path)) == 3
 
 
-def test_who_failed_or_was_excluded_in_the_task_is_sent_to_once_that_is_mended(shop, tmp_path):
+def test_who_failed_or_was_excluded_in_the_task_is_sent_to_once_that_is_corrected(shop, tmp_path):
     (tmp_path / "list.csv").write_text(HEAD + "u1,,1,\nu2,b@example.com,1,\n", encoding="utf-8")
     assert reasons(run(shop)) == {"no_address": 1}
     rest = tmp_path / "rest.csv"
@@ -96,7 +96,7 @@ def test_who_failed_or_was_excluded_in_the_task_is_sent_to_once_that_is_mended(s
     assert messages(tmp_path) == ["a@example.com", "b@example.com"]
 
 
-def test_a_mended_row_with_the_address_of_somebody_sent_to_is_no_second_message(shop, tmp_path):
+def test_a_corrected_row_with_the_address_of_somebody_sent_to_is_no_second_message(shop, tmp_path):
     run(shop)
     rest = tmp_path / "rest.csv"
     rest.write_text(HEAD + "u9,A@example.com,1,\n", encoding="utf-8")
@@ -148,26 +148,26 @@ def test_while_one_trigger_of_a_list_decides_its_rest_waits(shop, tmp_path):
     assert messages(tmp_path).count("z@example.com") == 1
 
 
-def test_a_mended_list_is_read_in_the_form_of_the_report_whatever_the_import_reads(shop, tmp_path):
+def test_a_corrected_list_is_read_in_the_form_of_the_report_whatever_the_import_reads(shop, tmp_path):
     text = LIST.replace(",", ";").replace("Cork", "Cörk")
     (tmp_path / "list.csv").write_text(text, encoding="cp1252")
     options = ("--delimiter", ";", "--encoding", "cp1252", "--marker", ".done", "--min-rows", "4")
     assert shop("import", "edit", "list", *options).code == 0
     (tmp_path / "list.csv.done").touch()
     run(shop)
-    path = mended(shop, tmp_path, 1, {"nonsense": "b@example.com", "\n,c@": "\nü3,c@"})
+    path = corrected(shop, tmp_path, 1, {"nonsense": "b@example.com", "\n,c@": "\nü3,c@"})
     assert run(shop, "--source", path, "--rest-of", 1)["delivery"]["accepted"] == 2
     assert shop("profile", "show", "ü3", "--json").json()["city"] == "-5"
 
 
-def test_a_mended_list_that_a_spreadsheet_saved_with_semicolons_is_read_too(shop, tmp_path):
+def test_a_corrected_list_that_a_spreadsheet_saved_with_semicolons_is_read_too(shop, tmp_path):
     run(shop)
     rows = csv.reader(io.StringIO(shop("report", 1, "--rejected").out))
-    with (tmp_path / "mended.csv").open("w", encoding="utf-8-sig", newline="") as file:
+    with (tmp_path / "corrected.csv").open("w", encoding="utf-8-sig", newline="") as file:
         csv.writer(file, delimiter=";", quoting=csv.QUOTE_ALL).writerows(
             [cell.replace("nonsense", "b@example.com") for cell in row] for row in rows
         )
-    details = run(shop, "--source", tmp_path / "mended.csv", "--rest-of", 1)
+    details = run(shop, "--source", tmp_path / "corrected.csv", "--rest-of", 1)
     assert (details["rows"]["read"], details["rows"]["created"]) == (2, 1)
     assert shop("profile", "show", "u2", "--json").json()["city"] == "'=x"
 
@@ -175,7 +175,7 @@ def test_a_mended_list_that_a_spreadsheet_saved_with_semicolons_is_read_too(shop
 def test_a_file_that_a_rest_was_read_from_does_not_become_the_last_one_taken(shop, tmp_path):
     assert shop("import", "edit", "list", "--source", tmp_path / "li*.csv").code == 0
     run(shop)
-    run(shop, "--source", mended(shop, tmp_path, 1, {"nonsense": "b@example.com"}), "--rest-of", 1)
+    run(shop, "--source", corrected(shop, tmp_path, 1, {"nonsense": "b@example.com"}), "--rest-of", 1)
     assert run(shop, "--again")["files"][0]["name"] == "list.csv"
 
 
@@ -202,6 +202,6 @@ def test_rejected_rows_of_several_files_name_their_file(shop, tmp_path):
         ("u7", "2", "part-a.csv"),
         ("u8", "2", "part-b.csv"),
     ]
-    path = mended(shop, tmp_path, 1, {"bad": "x@example.com", "worse": "y@example.com"})
+    path = corrected(shop, tmp_path, 1, {"bad": "x@example.com", "worse": "y@example.com"})
     details = run(shop, "--source", path, "--rest-of", 1)
     assert (details["ignored_columns"], details["delivery"]["accepted"]) == ([], 2)

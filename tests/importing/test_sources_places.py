@@ -275,10 +275,10 @@ def test_check_shows_the_list_and_writes_nothing(shop, place, tmp_path):
 def test_a_source_for_one_run_only_is_left_where_it_is(shop, tmp_path):
     folder = Folder(tmp_path)
     folder.put("vip.csv", people("u1"))
-    folder.put("mended.csv", people("u2"))
+    folder.put("corrected.csv", people("u2"))
     assert add(shop, folder, "vip*.csv", "--after", "delete").code == 0
-    assert taken(run(shop, "--source", str(tmp_path / "mended.csv"))) == ["mended.csv"]
-    assert (tmp_path / "mended.csv").exists()
+    assert taken(run(shop, "--source", str(tmp_path / "corrected.csv"))) == ["corrected.csv"]
+    assert (tmp_path / "corrected.csv").exists()
     # And it does not count as taken from the pattern, whatever its date.
     folder.put("vip.csv", people("u1"), age=86400)
     assert taken(run(shop)) == ["vip.csv"]

@@ -13,15 +13,16 @@ from xpimport.errors import Cancelled, XpimportError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code and never raises for what an operator can do wrong."""
-    from xpimport.cli import screen
+    from xpimport.cli import program, screen
     from xpimport.cli.app import app
 
+    program.named_store.set(None)
     try:
         at = frozen()
         if at is not None:
             screen.say(f"The clock stands at {at:%Y-%m-%dT%H:%M:%SZ} (XPIMPORT_NOW).")
         with _signals():
-            app(args=list(sys.argv[1:] if argv is None else argv), prog_name="xpimport")
+            app(args=list(sys.argv[1:] if argv is None else argv), prog_name=program.as_called())
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except XpimportError as problem:

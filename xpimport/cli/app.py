@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import typer.core
 import typer.main
+
+from xpimport.cli import program
+from xpimport.cli.help_format import Noun, PlainGroup
 
 # command -> "module:attribute": a Typer for a group, a function for a single command.
 COMMANDS = {
@@ -34,7 +36,7 @@ COMMANDS = {
 }
 
 
-class _Commands(typer.core.TyperGroup):
+class _Commands(PlainGroup):
     """Looks its commands up in the table."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
@@ -48,22 +50,18 @@ class _Commands(typer.core.TyperGroup):
         module, _, attribute = COMMANDS[cmd_name].partition(":")
         found = getattr(import_module(f"xpimport.cli.{module}"), attribute)
         if not isinstance(found, typer.Typer):
-            function, found = found, typer.Typer(add_completion=False, context_settings=HELP)
+            function, found = found, Noun()
             found.command(cmd_name, epilog=getattr(function, "example", None))(function)
         command = typer.main.get_command(found)
         command.name = cmd_name
         return command
 
 
-HELP = {"help_option_names": ["-h", "--help"]}
-
-app = typer.Typer(
+app = Noun(
     cls=_Commands,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings=HELP,
     no_args_is_help=True,
-    epilog="Start with: xpimport demo   (explained, topic by topic: xpimport help)",
+    epilog="Start with: xpimport demo\nExplained, topic by topic: xpimport help",
 )
 
 
@@ -80,7 +78,7 @@ def _version(wanted: bool) -> None:
 def root(
     ctx: typer.Context,
     db: Annotated[
-        Path | None, typer.Option("--db", help="The store; else XPIMPORT_DB, else the data directory.")
+        Path | None, typer.Option("--db", readable=False, help="The store; else XPIMPORT_DB, else the data directory.")
     ] = None,
     version: Annotated[  # noqa: ARG001
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -90,3 +88,4 @@ def root(
     from xpimport.store.location import default_path
 
     ctx.obj = (db if db is not None else Path(default_path())).expanduser().absolute()
+    program.named_store.set(None if db is None else ctx.obj)

@@ -3,7 +3,6 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +16,7 @@ from xpimport.defining.campaigns import Campaign
 from xpimport.errors import Failed, Unreachable
 from xpimport.flow.campaigns import keep_campaign, send_test
 from xpimport.flow.campaigns import preview as preview_message
+from xpimport.hints import command
 from xpimport.people.profiles import find_profile
 from xpimport.rules.delivery import ACCEPTED
 from xpimport.sending.channels.registry import medium_of
@@ -37,7 +37,7 @@ def add(ctx: typer.Context, name: Name, options: dict[str, Any]) -> None:
     with store_of(ctx) as store:
         kept = keep_campaign(store, draft, files)
     screen.say(f"Added the campaign {kept.name} ({kept.channel}), live.")
-    screen.say(f"Look at it: xpimport campaign preview {kept.name} --profile ID")
+    screen.say(f"Look at it: {command('campaign', 'preview', kept.name, '--profile', 'ID')}")
 
 
 @app.command("edit", epilog="Example: xpimport campaign edit welcome --subject 'Hello again'")
@@ -93,7 +93,7 @@ def show(ctx: typer.Context, name: Name, json: Json = False) -> None:
         if content:
             screen.out(f"\n{title}:")
             for line in content.splitlines():
-                screen.out("  " + screen.visible(line))
+                screen.paragraph(line, "  ")
 
 
 @app.command("pause", epilog="Example: xpimport campaign pause welcome")
@@ -101,7 +101,9 @@ def pause(ctx: typer.Context, name: Name) -> None:
     """Take a campaign off the air: whoever would get it is excluded as not_live."""
     with store_of(ctx) as store:
         changed = campaigns.set_live(store, name, live=False)
-    screen.say(f"{name} {'is paused' if changed else 'was paused already'}. Undo: xpimport campaign resume {name}")
+    screen.say(
+        f"{name} {'is paused' if changed else 'was paused already'}. Undo: {command('campaign', 'resume', name)}"
+    )
 
 
 @app.command("resume", epilog="Example: xpimport campaign resume welcome")
@@ -109,7 +111,7 @@ def resume(ctx: typer.Context, name: Name) -> None:
     """Put a paused campaign on the air again."""
     with store_of(ctx) as store:
         changed = campaigns.set_live(store, name, live=True)
-    screen.say(f"{name} {'is live' if changed else 'was live already'}. Undo: xpimport campaign pause {name}")
+    screen.say(f"{name} {'is live' if changed else 'was live already'}. Undo: {command('campaign', 'pause', name)}")
 
 
 @app.command("remove", epilog="Example: xpimport campaign remove welcome --yes")
@@ -144,18 +146,18 @@ def preview(
         sys.stdout.write(made.html or "")
         return
     for header, value in made.headers:
-        screen.out(f"{header}: {screen.visible(value)}")
+        screen.paragraph(f"{header}: {value}")
     screen.out("")
     for line in made.text.splitlines():
-        screen.out(screen.visible(line))
+        screen.paragraph(line)
     for file, kind, size in made.attached:
         screen.say(f"Attached: {screen.visible(file)} ({kind}, {size:,} bytes).")
     if html is not None:
         html.write_text(made.html or "", encoding="utf-8")
         screen.say(f"Wrote the HTML part to {html}.")
     elif made.html is not None:
-        again = f"xpimport campaign preview {name} --profile {quote(profile)}"
-        screen.say(f"It has an HTML part, too. Look at it: {again} --html FILE")
+        again = command("campaign", "preview", name, "--profile", profile, "--html", "FILE")
+        screen.say(f"It has an HTML part, too. Look at it: {again}")
 
 
 @app.command("test", epilog="Example: xpimport campaign test welcome --to me@example.com")

@@ -8,6 +8,7 @@ from xpimport.cli import screen
 from xpimport.cli.options import Csv, Json, Nl, Yes, form, group, store_of
 from xpimport.defining import categories
 from xpimport.defining.categories import Category
+from xpimport.hints import command
 from xpimport.rules.durations import format_duration, parse_duration
 
 app = group("Kinds of campaigns, and how often a person may get one.")
@@ -34,7 +35,7 @@ def add(
     with store_of(ctx) as store:
         kept = categories.add(store, Category(name, per_day, per_week, per_month, seconds))
     screen.say(f"Added the category {kept.name}.")
-    screen.say(f"Give it to a campaign: xpimport campaign edit NAME --category {kept.name}")
+    screen.say(f"Give it to a campaign: {command('campaign', 'edit', 'NAME', '--category', kept.name)}")
 
 
 @app.command("list", epilog="Example: xpimport category list --json")

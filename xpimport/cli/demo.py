@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from xpimport.cli import screen
+from xpimport.cli import program, screen
 from xpimport.cli.options import example
 from xpimport.cli.task import summary
 from xpimport.defining import attributes, campaigns, settings
@@ -18,6 +18,7 @@ from xpimport.flow.import_run import run_now
 from xpimport.flow.imports import keep_import
 from xpimport.flow.progress import Progress
 from xpimport.flow.setup import make_store
+from xpimport.hints import command
 from xpimport.importing.sources import selection
 from xpimport.reporting import history, rows
 from xpimport.reporting.profiles import first_reached
@@ -40,6 +41,7 @@ def examples() -> Path:
 def demo() -> None:
     """Show the whole job on an example list, in a store of its own; nothing leaves this machine."""
     folder = examples()
+    program.named_store.set(None)  # the commands that it shows are for the demo's store
     path = Path(default_path()).parent / "demo.db"
     _clear(path)
     # Always the same number, so that the demo's messages are, too.
@@ -107,27 +109,27 @@ def _excluded(store: Store, task: int) -> None:
     first = [line for _, line in zip(range(5), rows.people(store, task, "excluded"), strict=False)]
     columns = ("user_id", "address", "outcome", "reason", "row")
     screen.table([[line[column] for column in columns] for line in first], columns)
-    screen.out(f"... {screen.counted(count, 'person', 'people')} in all, kept as task {number}: {path}")
+    screen.tell(f"... {screen.counted(count, 'person', 'people')} in all, kept as task {number}: {path}")
 
 
 def _message(store: Store, task: int) -> None:
     made = preview(store, "welcome", first_reached(store, task, "first_name"))
     headers = [f"{name}: {value}" for name, value in made.headers if name in {"To", "Subject"}]
     for line in (*headers, "", *made.text.splitlines()):
-        screen.out("  " + screen.visible(line))
+        screen.paragraph(line, "  ")
 
 
 def _next(path: Path, task: int, details: dict[str, Any]) -> None:
     db = shlex.quote(str(path))
     _title("What to try next")
     screen.out(f"  export XPIMPORT_DB={db}")
-    screen.out(f"  xpimport task show {task}")
-    screen.out("  xpimport report --excluded > out.csv")
-    screen.out("  xpimport report --rejected > rejected.csv")
+    screen.tell("  " + command("task", "show", task))
+    screen.tell("  xpimport report --excluded > out.csv")
+    screen.tell("  xpimport report --rejected > rejected.csv")
     screen.out(
         f"  ls {shlex.quote(files_directory(str(path)))}/outbox/new   # {details['delivery']['accepted']:,} messages"
     )
-    screen.out("  xpimport run-now spring-list            # the same list again: held, not sent twice")
-    screen.out("  xpimport import edit spring-list --schedule 'daily 03:00' --send-at 09:00")
-    screen.out("  xpimport plan")
-    screen.out("\n  For a store of your own: unset XPIMPORT_DB; xpimport init")
+    screen.tell("  xpimport run-now spring-list            # the same list again: held, not sent twice")
+    screen.tell("  xpimport import edit spring-list --schedule 'daily 03:00' --send-at 09:00")
+    screen.tell("  xpimport plan")
+    screen.out(f"\n  For a store of your own: unset XPIMPORT_DB; {program.as_called()} init")

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from xpimport.cli import screen
+from xpimport import hints
+from xpimport.cli import program, screen
 from xpimport.cli.options import example
 from xpimport.errors import NotFound
 
@@ -61,14 +62,14 @@ def _help_of_command(ctx: typer.Context, words: list[str]) -> None:
         if found is None:
             raise _unknown(words[: place + 1], command if place else None, list(root.list_commands(ctx)))
         command = found
-    root.main(args=[*words, "--help"], prog_name="xpimport")
+    root.main(args=[*words, "--help"], prog_name=program.as_called())
 
 
 def _unknown(words: list[str], group: Any, commands: list[str]) -> NotFound:
     """What to say of words that name nothing; `group` is the command that the words before the last one name."""
     name = " ".join(words)
     if group is not None:
-        return NotFound(f"There is no command {name!r}. See: xpimport help {' '.join(words[:-1])}")
+        return NotFound(f"There is no command {name!r}. See: {hints.command('help', *words[:-1])}")
     near = _near(name.lower(), commands)
     offer = f"Did you mean: xpimport help {near}" if near else "See: xpimport help"
     return NotFound(f"There is no topic or command {name!r}.\nTopics: {', '.join(TOPICS)}\n{offer}")

@@ -12,10 +12,12 @@ from xpimport.cli.options import Csv, Json, Nl, Yes, form, group, store_of
 from xpimport.clock import now
 from xpimport.defining import imports, settings
 from xpimport.defining.imports import Import
-from xpimport.flow.import_check import check_import
+from xpimport.flow.import_check import CheckedList, check_import
 from xpimport.flow.imports import Kept, keep_import
+from xpimport.hints import command
 from xpimport.rules.definition import Definition
 from xpimport.rules.durations import format_duration, parse_duration
+from xpimport.rules.guess import attribute_name
 from xpimport.rules.locations import shown_source
 from xpimport.rules.settings import TIMEZONE
 from xpimport.rules.trigger import send_instant
@@ -94,7 +96,7 @@ def _tell(kept: Kept, verb: str) -> None:
             screen.say(f"It then sends {found.campaign}: {when}.")
     for warning in kept.warnings:
         screen.say(f"Warning: {warning}")
-    screen.say(f"Try it without writing anything: xpimport import check {found.name}")
+    screen.say(f"Try it without writing anything: {command('import', 'check', found.name)}")
 
 
 def _shown(found: Import) -> dict[str, Any]:
@@ -187,7 +189,9 @@ def activate(ctx: typer.Context, name: Name) -> None:
     """Switch an import's schedule on; what was missed meanwhile stays missed."""
     with store_of(ctx) as store:
         found, changed = imports.set_active(store, name, active=True)
-    screen.say(f"{name} {'is active' if changed else 'was active already'}. Undo: xpimport import deactivate {name}")
+    screen.say(
+        f"{name} {'is active' if changed else 'was active already'}. Undo: {command('import', 'deactivate', name)}"
+    )
     if found.next_run_at:
         screen.say(f"Next run: {screen.instant(found.next_run_at, found.timezone, distance=True)}.")
 
@@ -197,7 +201,9 @@ def deactivate(ctx: typer.Context, name: Name) -> None:
     """Switch an import's schedule off; run-now still works, an armed trigger keeps its instant."""
     with store_of(ctx) as store:
         _, changed = imports.set_active(store, name, active=False)
-    screen.say(f"{name} {'is inactive' if changed else 'was inactive already'}. Undo: xpimport import activate {name}")
+    screen.say(
+        f"{name} {'is inactive' if changed else 'was inactive already'}. Undo: {command('import', 'activate', name)}"
+    )
 
 
 @app.command("remove", epilog="Example: xpimport import remove vip --yes")
@@ -210,6 +216,22 @@ def remove(ctx: typer.Context, name: Name, yes: Yes = False) -> None:
             return
         imports.remove(store, name)
     screen.say(f"Removed the import {name}.")
+
+
+def _tell_untaken(name: str, looked: CheckedList) -> None:
+    """The commands that make an import take its other columns; a mapping is always given as a whole."""
+    for one in looked.untaken:
+        if one.add:
+            screen.tell(f"Take {one.column}: {one.add}")
+    pairs = dict(looked.taken)
+    for one in looked.untaken:
+        attribute = attribute_name(one.column)
+        # A user_id that is not taken would say who is who, which the email address does here.
+        if attribute not in {"user_id", *pairs.values()}:
+            pairs[one.column] = attribute
+    if len(pairs) > len(looked.taken) and any(one.map for one in looked.untaken):
+        options = [word for column, attribute in pairs.items() for word in ("--map", f"{column}={attribute}")]
+        screen.tell(f"Take them by a mapping: {command('import', 'edit', name, *options)}")
 
 
 @app.command("check", epilog="Example: xpimport import check vip")
@@ -240,10 +262,8 @@ def check(ctx: typer.Context, name: Name, json: Json = False) -> None:
             ["column", "attribute", "looks like", *(f"row {number}" for number in range(1, len(one.first_rows) + 1))],
         )
         if one.untaken:
-            screen.table(
-                [[it.column, it.looks_like, it.add, it.map] for it in one.untaken],
-                ["column that is not taken", "looks like", "to take it", "and in import edit"],
-            )
+            screen.table([[it.column, it.looks_like] for it in one.untaken], ["column that is not taken", "looks like"])
+            _tell_untaken(name, one)
         if one.rejected:
             screen.table([[reason, count] for reason, count in one.rejected.items()], ["rejected because", "rows"])
-    screen.say(f"Nothing was written. Run it: xpimport run-now {name}")
+    screen.say(f"Nothing was written. Run it: {command('run-now', name)}")

@@ -9,9 +9,9 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from xpimport.cli.app import HELP
+from xpimport.cli.help_format import Noun
 from xpimport.errors import Invalid
-from xpimport.store.database import Store, open_store
+from xpimport.store.database import Store, explained, open_store
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
@@ -25,7 +25,7 @@ Function = TypeVar("Function", bound=Callable[..., None])
 
 def group(help: str) -> typer.Typer:
     """A noun with its verbs."""
-    return typer.Typer(help=help, add_completion=False, no_args_is_help=True, context_settings=HELP)
+    return Noun(help=help, no_args_is_help=True)
 
 
 def example(text: str) -> Callable[[Function], Function]:
@@ -44,7 +44,9 @@ def store_of(ctx: typer.Context) -> Iterator[Store]:
     path: Path = ctx.find_root().obj
     store = open_store(path)
     try:
-        yield store
+        # Rows that are read one by one, and sqlite-utils, bring SQLite's errors as they are.
+        with explained(path):
+            yield store
     finally:
         store.close()
 

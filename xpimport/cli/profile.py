@@ -7,6 +7,7 @@ import typer
 from xpimport.cli import screen
 from xpimport.cli.options import Csv, Json, Limit, Medium, Nl, form, group, store_of
 from xpimport.errors import Invalid
+from xpimport.hints import command
 from xpimport.people import subscriptions
 from xpimport.people.profiles import find_profile
 from xpimport.reporting.profiles import profile_details, profile_list
@@ -45,7 +46,9 @@ def show(ctx: typer.Context, who: Who, json: Json = False) -> None:
     lists = ("opt_outs", "deliveries")
     screen.pairs([(name, value) for name, value in details.items() if name not in lists])
     for one in details["opt_outs"]:
-        screen.out(f"The {one['medium']} address opted out on {screen.instant(one['opted_out_at'])} ({one['source']}).")
+        screen.tell(
+            f"The {one['medium']} address opted out on {screen.instant(one['opted_out_at'])} ({one['source']})."
+        )
     if details["deliveries"]:
         screen.table(
             [[one["task_id"], one["campaign"], one["state"], one["reason"]] for one in details["deliveries"]],
@@ -60,7 +63,7 @@ def subscribe(ctx: typer.Context, who: Who, medium: Medium = "email") -> None:
     with store_of(ctx) as store:
         changed = subscriptions.subscribe(store, find_profile(store, who), medium)
     state = "is subscribed" if changed else "was subscribed already"
-    screen.say(f"{who} {state} ({medium}). Undo: xpimport profile unsubscribe {who} --medium {medium}")
+    screen.say(f"{who} {state} ({medium}). Undo: {command('profile', 'unsubscribe', who, '--medium', medium)}")
 
 
 @app.command("unsubscribe", epilog="Example: xpimport profile unsubscribe u-1001 --medium email")
@@ -70,7 +73,7 @@ def unsubscribe(ctx: typer.Context, who: Who, medium: Medium = "email") -> None:
     with store_of(ctx) as store:
         changed = subscriptions.unsubscribe(store, find_profile(store, who), medium)
     state = "has opted out" if changed else "had opted out already"
-    screen.say(f"{who} {state} ({medium}). Undo: xpimport profile subscribe {who} --medium {medium}")
+    screen.say(f"{who} {state} ({medium}). Undo: {command('profile', 'subscribe', who, '--medium', medium)}")
 
 
 def _check(medium: str) -> None:

@@ -12,6 +12,7 @@ from xpimport.errors import Failed, Unreachable
 from xpimport.flow.import_run import run_now as run_import
 from xpimport.flow.progress import Progress
 from xpimport.flow.tick import tick as do_what_is_due
+from xpimport.hints import command
 from xpimport.reporting.history import task_details
 from xpimport.rules import trigger as rules
 from xpimport.rules.forecast import Forecast
@@ -41,7 +42,7 @@ def run_now(
         if json:
             screen.json_out(details)
         kind = Unreachable if details["error"]["code"] == Unreachable.code else Failed
-        raise kind(f"{details['error']['message']} (task {ran.task})")
+        raise kind(f"Task {ran.task} failed: {details['error']['message']}")
     if json:
         screen.json_out(details)
     else:
@@ -80,20 +81,21 @@ def _next_step(details: "dict[str, object]", zone: str, *, quiet: bool) -> None:
             screen.say(trigger_line(trigger, zone))
         if trigger["state"] == rules.SCHEDULED:
             if trigger["approval"] == "needed":
-                screen.say(f"It is sent only if somebody approves it before: xpimport approve-trigger {task}")
-            screen.say(f"Stop it: xpimport stop-trigger {task}")
+                screen.say(f"It is sent only if somebody approves it before: {command('approve-trigger', task)}")
+            screen.say(f"Stop it: {command('stop-trigger', task)}")
         elif trigger["state"] == rules.HELD:
             same = trigger["reason"] in {"same_content", "same_people"}
-            again = f", or run again with --again: xpimport run-now {details['import']} --again" if same else ""
-            screen.say(f"Send it all the same: xpimport release-trigger {task}{again}")
+            screen.say(f"Send it all the same: {command('release-trigger', task)}")
+            if same:
+                screen.say(f"Or run it again: {command('run-now', details['import'], '--again')}")
         elif trigger["state"] in rules.RELEASABLE and trigger["reason"] not in rules.FINAL_IGNORED:
-            screen.say(f"Send it all the same: xpimport release-trigger {task}")
+            screen.say(f"Send it all the same: {command('release-trigger', task)}")
         elif trigger["state"] == rules.SENT:
-            screen.say(f"Who did not get it, and why: xpimport report {task} --excluded")
-    screen.say(f"All of it: xpimport task show {task}")
+            screen.say(f"Who did not get it, and why: {command('report', task, '--excluded')}")
+    screen.say(f"All of it: {command('task', 'show', task)}")
 
 
-@example("xpimport tick   (cron runs it every minute: xpimport crontab install)")
+@example("xpimport tick")
 def tick(ctx: typer.Context) -> None:
     """Do what is due: cron calls this every minute. Silent when all is well."""
     from xpimport.store.idle import note_tick
@@ -102,4 +104,4 @@ def tick(ctx: typer.Context) -> None:
         done = do_what_is_due(store)
         note_tick(str(store.path))
     if done.problems:
-        raise Failed("; ".join(done.problems))
+        raise Failed("\n".join(done.problems))

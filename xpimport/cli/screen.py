@@ -6,15 +6,17 @@ it, and control and bidi characters are made visible.
 
 import csv
 import json
+import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from xpimport.cli import markdown
+from xpimport.cli.folding import column_widths, folded, said
 from xpimport.clock import now
 from xpimport.rules.durations import format_duration
 from xpimport.rules.forecast import Throughput
@@ -32,10 +34,16 @@ def visible(value: object) -> str:
     return str(value).translate(_UNSEEN)
 
 
+def _width(stream: Any) -> int | None:
+    """The columns of the terminal that a stream writes to; None in a pipe, where nothing is folded."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
+
+
 def say(text: str) -> None:
     """A line of talk, on stderr, after the data that came before it even where both go into one pipe."""
     sys.stdout.flush()
-    print(text.translate({**_UNSEEN, 10: "\n"}), file=sys.stderr)  # noqa: T201
+    for line in said(text.translate({**_UNSEEN, 10: "\n"}), _width(sys.stderr)):
+        print(line, file=sys.stderr)  # noqa: T201
 
 
 def complain(text: str) -> None:
@@ -44,8 +52,20 @@ def complain(text: str) -> None:
 
 
 def out(text: str) -> None:
-    """A line of data, on stdout."""
+    """A line of data, on stdout, as it is."""
     print(text)  # noqa: T201
+
+
+def paragraph(text: str, indent: str = "") -> None:
+    """A line of somebody's text on stdout, folded to the terminal."""
+    for line in folded(indent + visible(text), _width(sys.stdout), indent):
+        out(line)
+
+
+def tell(text: str) -> None:
+    """A line for a person on stdout: with its hints, folded to the terminal."""
+    for line in said(text.translate({**_UNSEEN, 10: "\n"}), _width(sys.stdout)):
+        out(line)
 
 
 def number(count: int) -> str:
@@ -118,31 +138,76 @@ def _flat(value: object) -> object:
 
 
 def table(rows: Sequence[Sequence[object]], titles: Sequence[str], title: str | None = None) -> None:
-    """A calm table on stdout; numbers stand to the right."""
+    """A calm table on stdout; numbers stand to the right. Where it is too wide, its rows stand below each other."""
+    from rich.cells import cell_len
+
+    shown = [[_shown(cell) for cell in row] for row in rows]
+    columns = [[name, *(row[place] for row in shown)] for place, name in enumerate(titles)]
+    longest = [max(map(cell_len, column)) for column in columns]
+    words = [max((cell_len(word) for cell in column for word in cell.split()), default=0) for column in columns]
+    room = _width(sys.stdout)
+    widths: list[int] | None = longest
+    gap = 3
+    if room is not None and sum(longest) + gap * len(titles) > room:
+        gap = 2
+        widths = column_widths(words, longest, room - gap * len(titles))
+    if widths is not None:
+        _print_table(rows, shown, titles, title, widths, gap)
+        return
+    for row in shown:
+        out("")
+        pairs([(name, cell) for name, cell in zip(titles, row, strict=True)])
+
+
+def _print_table(
+    rows: Sequence[Sequence[object]],
+    shown: Sequence[Sequence[str]],
+    titles: Sequence[str],
+    title: str | None,
+    widths: Sequence[int],
+    gap: int,
+) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
-    for place, name in enumerate(titles):
+    padding = (0, 1) if gap == 3 else (0, 1, 0, 0)
+    made = Table(
+        box=box.SIMPLE_HEAD, padding=padding, title=title, title_justify="left", title_style="bold", pad_edge=False
+    )
+    for place, (name, width) in enumerate(zip(titles, widths, strict=True)):
         cells = [row[place] for row in rows if row[place] is not None and row[place] != ""]
         numeric = bool(cells) and all(isinstance(cell, int) for cell in cells)
-        made.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        shown = [
-            number(cell) if isinstance(cell, int) and not isinstance(cell, bool) else visible(_word(cell))
-            for cell in row
-        ]
-        made.add_row(*(Text(cell) for cell in shown))
-    _print(made)
+        made.add_column(name, justify="right" if numeric else "left", overflow="fold", width=width)
+    for line in shown:
+        made.add_row(*(Text(cell) for cell in line))
+    _print(made, sum(widths) + gap * len(widths) + 2)
 
 
-def pairs(rows: Sequence[tuple[str, object]]) -> None:
-    """Names and values below each other, on stdout; pairs with nothing to say are left out."""
+def _shown(cell: object) -> str:
+    return number(cell) if isinstance(cell, int) and not isinstance(cell, bool) else visible(_word(cell))
+
+
+def pairs(rows: Sequence[tuple[str, object]], messages: Container[str] = ()) -> None:
+    """Names and values below each other, on stdout; pairs with nothing to say are left out.
+
+    The values of the names in `messages` are our own words, which may have hints.
+    """
     shown = [(name, visible(_word(value))) for name, value in rows if value not in {None, ""}]
-    width = max((len(name) for name, _ in shown), default=0)
+    indent = 2 + max((len(name) for name, _ in shown), default=0)
+    width = _width(sys.stdout)
+    room = None if width is None else max(1, width - indent)
     for name, value in shown:
-        out(f"{name:<{width}}  {value}")
+        before = f"{name:<{indent}}"
+        for line in said(value, room) if name in messages else folded(value, room):
+            if room is not None and len(line) > room:
+                # Longer than the rest of the line: on one of its own it may be pasted.
+                if before.strip():
+                    out(before.rstrip())
+                out(line)
+            else:
+                out(before + line)
+            before = " " * indent
 
 
 def _word(value: object) -> object:
@@ -151,11 +216,9 @@ def _word(value: object) -> object:
     return "" if value is None else value
 
 
-def _print(thing: Any) -> None:
+def _print(thing: Any, width: int) -> None:
     from rich.console import Console
 
-    # In a pipe nothing is cut or folded to the width of a screen that is not there.
-    width = None if sys.stdout.isatty() else 200
     console = Console(file=sys.stdout, width=width, highlight=False)
     with console.capture() as captured:
         console.print(thing)

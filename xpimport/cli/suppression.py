@@ -11,6 +11,7 @@ from xpimport.cli import screen
 from xpimport.cli.options import Csv, Json, Limit, Medium, Nl, example, form, group, store_of
 from xpimport.errors import Failed
 from xpimport.flow import opt_outs
+from xpimport.hints import command
 from xpimport.people import suppressions
 from xpimport.people.suppressions import COLUMNS, Suppression
 from xpimport.rules.formulas import guarded
@@ -31,7 +32,11 @@ def add(ctx: typer.Context, address: Address, medium: Medium = "email", reason: 
     screen.say(
         f"{entry.address} {'is' if new else 'was'} on the suppression list{'' if new else ' already'} ({medium})."
     )
-    screen.say(f"Undo: xpimport suppression remove {entry.address}{'' if medium == 'email' else f' --medium {medium}'}")
+    screen.say(f"Undo: {command('suppression', 'remove', entry.address, *_on(medium))}")
+
+
+def _on(medium: str) -> list[str]:
+    return [] if medium == "email" else ["--medium", medium]
 
 
 @app.command("remove", epilog="Example: xpimport suppression remove ann@example.com")
@@ -39,7 +44,8 @@ def remove(ctx: typer.Context, address: Address, medium: Medium = "email") -> No
     """Take an address off the list."""
     with store_of(ctx) as store:
         suppressions.remove(store, address, medium)
-    screen.say(f"{address} is off the suppression list ({medium}). Undo: xpimport suppression add {address}")
+    undo = command("suppression", "add", address, *_on(medium))
+    screen.say(f"{address} is off the suppression list ({medium}). Undo: {undo}")
 
 
 @app.command("list", epilog="Example: xpimport suppression list --json")
@@ -77,7 +83,7 @@ def import_(
     for line in bad[:SHOWN]:
         screen.say(line)
     if bad:
-        raise Failed(f"{screen.counted(len(bad), 'line')} could not be taken; mend and import them again.")
+        raise Failed(f"{screen.counted(len(bad), 'line')} could not be taken; correct and import them again.")
 
 
 def _lines(file: Path) -> list[str]:

@@ -9,6 +9,7 @@ from xpimport.cli.options import Csv, Json, Nl, form, group, store_of
 from xpimport.clock import now, to_text
 from xpimport.defining import campaigns, imports, settings
 from xpimport.errors import Invalid
+from xpimport.hints import command
 from xpimport.reporting.history import task_details, task_list
 from xpimport.rules import trigger as rules
 from xpimport.rules.durations import parse_duration
@@ -137,7 +138,8 @@ def summary(details: dict[str, Any], zone: str) -> None:
             ("Error", f"{error['code']}: {error['message']}" if error else None),
             ("Guard", details.get("guard")),
             ("Ignored columns", ", ".join(details.get("ignored_columns") or [])),
-        ]
+        ],
+        messages={"Waiting", "Error", "Guard"},
     )
     if details["type"] != "profile_import" or not details["files"]:
         return
@@ -151,16 +153,16 @@ def summary(details: dict[str, Any], zone: str) -> None:
     )
     if rows["kept_unsubscribed"]:
         people = screen.counted(rows["kept_unsubscribed"], "person", "people")
-        screen.out(f"{people} marked as subscribed had opted out, or their address had; they were left so.")
+        screen.tell(f"{people} marked as subscribed had opted out, or their address had; they were left so.")
     if details.get("same_people") is not None:
         last = details["same_people_task"]
-        screen.out(f"{screen.percent(details['same_people'])} of these people were in the last run (task {last}) too.")
+        screen.tell(f"{screen.percent(details['same_people'])} of these people were in the last run (task {last}) too.")
     if details["rejections"]:
         screen.table([[one["reason"], one["count"]] for one in details["rejections"]], ["rejected because", "rows"])
     if delivery is not None:
         _deliveries(delivery)
     if details["trigger"]:
-        screen.out(trigger_line(details["trigger"], zone))
+        screen.tell(trigger_line(details["trigger"], zone))
 
 
 def _progress(details: dict[str, Any], zone: str) -> str | None:
@@ -212,12 +214,12 @@ def _offers(details: dict[str, Any]) -> None:
     if trigger:
         _offers_of_trigger(details)
     if details.get("rejections"):
-        screen.say(f"Rejected rows: xpimport report {task} --rejected > rejected.csv")
+        screen.say(f"Rejected rows: {command('report', task, '--rejected')} > rejected.csv")
         if trigger:
-            rest = f"xpimport run-now {details['import']} --source rejected.csv --rest-of {task}"
-            screen.say(f"Mended, send to the rest: {rest}")
+            rest = command("run-now", details["import"], "--source", "rejected.csv", "--rest-of", task)
+            screen.say(f"Corrected, send to the rest: {rest}")
     if delivery and delivery["excluded"] + delivery["failed"] + delivery["uncertain"]:
-        screen.say(f"Excluded users report: xpimport report {task} --excluded > excluded.csv")
+        screen.say(f"Excluded users report: {command('report', task, '--excluded')} > excluded.csv")
 
 
 def _offers_of_trigger(details: dict[str, Any]) -> None:
@@ -225,12 +227,12 @@ def _offers_of_trigger(details: dict[str, Any]) -> None:
     if details.get("problem"):
         screen.say(f"Last problem: {details['problem']}")
     if trigger["approval"] == "needed" and trigger["state"] in {rules.WAITING, rules.SCHEDULED, rules.HELD}:
-        screen.say(f"It is sent only if somebody approves it before: xpimport approve-trigger {task}")
+        screen.say(f"It is sent only if somebody approves it before: {command('approve-trigger', task)}")
     if trigger["state"] in rules.STOPPABLE:
-        screen.say(f"Stop it: xpimport stop-trigger {task}")
+        screen.say(f"Stop it: {command('stop-trigger', task)}")
     if trigger["state"] in rules.RELEASABLE and trigger["reason"] not in rules.FINAL_IGNORED:
-        screen.say(f"Send it all the same: xpimport release-trigger {task}")
+        screen.say(f"Send it all the same: {command('release-trigger', task)}")
     if delivery and trigger["state"] == rules.SENT:
         for which in ("uncertain", "failed"):
             if delivery[which]:
-                screen.say(f"Send again to those who are {which}: xpimport resend {task} --{which}")
+                screen.say(f"Send again to those who are {which}: {command('resend', task, f'--{which}')}")

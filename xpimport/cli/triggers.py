@@ -10,6 +10,7 @@ from xpimport.clock import now
 from xpimport.defining import imports
 from xpimport.errors import Invalid
 from xpimport.flow import triggers
+from xpimport.hints import command
 from xpimport.importing import tasks
 from xpimport.rules import trigger as rules
 
@@ -34,7 +35,7 @@ def stop_trigger(
         )
     else:
         screen.say(f"Stopped the trigger of task {task}: nothing was sent.")
-    screen.say(f"Undo: xpimport release-trigger {task}")
+    screen.say(f"Undo: {command('release-trigger', task)}")
 
 
 @example("xpimport release-trigger 12 --at 10:30")
@@ -50,7 +51,7 @@ def release_trigger(
         ahead = released.send_at > now()
     when = screen.instant(released.send_at, zone, distance=ahead)
     screen.say(f"The trigger of task {task} is armed: {f'it sends at {when}' if ahead else 'the next tick sends it'}.")
-    screen.say(f"Undo: xpimport stop-trigger {task}")
+    screen.say(f"Undo: {command('stop-trigger', task)}")
 
 
 @example("xpimport approve-trigger 12")
@@ -61,7 +62,7 @@ def approve_trigger(ctx: typer.Context, task: Annotated[int, typer.Argument(help
         zone = imports.timezone_of(store, task)
     when = screen.instant(trigger.send_at, zone, distance=True) if trigger.send_at else "its time"
     screen.say(f"Approved the trigger of task {task}: it sends at {when}.")
-    screen.say(f"Undo: xpimport stop-trigger {task}")
+    screen.say(f"Undo: {command('stop-trigger', task)}")
 
 
 @example("xpimport resend 12 --uncertain")
@@ -83,4 +84,4 @@ def resend(
             return
         _, count = triggers.resend(store, task, which)
     screen.say(f"{screen.counted(count, 'person', 'people')} of task {task} will be sent to again by the next tick.")
-    screen.say(f"Undo: xpimport stop-trigger {task}")
+    screen.say(f"Undo: {command('stop-trigger', task)}")

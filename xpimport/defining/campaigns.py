@@ -9,6 +9,7 @@ from typing import Any
 
 from xpimport.clock import now, to_text
 from xpimport.errors import Failed, Invalid, NotFound, Refused
+from xpimport.hints import command
 from xpimport.store.database import Store
 
 _NAME = re.compile(r"[\w][\w .:+-]{0,99}", re.ASCII)
@@ -132,7 +133,7 @@ def add(store: Store, campaign: Campaign, files: Sequence[Attached] = ()) -> Cam
     at = to_text(now())
     with store.writing():
         if store.scalar("SELECT 1 FROM campaigns WHERE name = ? AND removed_at IS NULL", name):
-            raise Refused(f"There is a campaign {name!r} already. Change it with: xpimport campaign edit {name}")
+            raise Refused(f"There is a campaign {name!r} already. Change it with: {command('campaign', 'edit', name)}")
         columns = _columns(replace(campaign, name=name)) | {"created_at": at, "changed_at": at}
         cursor = store.db.execute(
             f"INSERT INTO campaigns ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
@@ -229,7 +230,9 @@ def remove(store: Store, name: str) -> None:
     with store.writing():
         user = store.scalar("SELECT name FROM imports WHERE campaign_id = ? AND removed_at IS NULL", campaign.id)
         if user is not None:
-            raise Refused(f"The import {user!r} sends {name!r}. First: xpimport import edit {user} --no-campaign")
+            raise Refused(
+                f"The import {user!r} sends {name!r}. First: {command('import', 'edit', user, '--no-campaign')}"
+            )
         refuse_while_armed(store, "campaign_id", campaign.id, f"campaign {name!r}")
         store.db.execute("UPDATE campaigns SET removed_at = ? WHERE id = ?", (to_text(now()), campaign.id))
 
@@ -244,4 +247,4 @@ def refuse_while_armed(store: Store, column: str, number: int, what: str) -> Non
         f"SELECT task_id FROM triggers WHERE {column} = ? AND state IN ('waiting', 'scheduled', 'sending')", number
     )
     if task is not None:
-        raise Refused(f"Task {task} is about to send for {what}. First: xpimport stop-trigger {task}")
+        raise Refused(f"Task {task} is about to send for {what}. First: {command('stop-trigger', task)}")

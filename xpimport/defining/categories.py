@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from xpimport.clock import now, to_text
 from xpimport.defining.campaigns import check_name
 from xpimport.errors import Invalid, NotFound, Refused
+from xpimport.hints import command
 from xpimport.store.database import Store
 
 
@@ -51,7 +52,9 @@ def get(store: Store, name: str) -> Category:
     """
     row = store.one(f"SELECT {_COLUMNS} FROM categories WHERE name = ?", name)
     if row is None:
-        raise NotFound(f"There is no category {name!r}. Add it with: xpimport category add {name} --per-week 2")
+        raise NotFound(
+            f"There is no category {name!r}. Add it with: {command('category', 'add', name, '--per-week', 2)}"
+        )
     return Category(*row)
 
 
@@ -72,6 +75,6 @@ def remove(store: Store, name: str) -> None:
         user = store.scalar("SELECT name FROM campaigns WHERE category = ? AND removed_at IS NULL", name)
         if user is not None:
             raise Refused(
-                f"The campaign {user!r} is of this category. First: xpimport campaign edit {user} --category none"
+                f"The campaign {user!r} is of this category. First: {command('campaign', 'edit', user, '--category', 'none')}"
             )
         store.db.execute("DELETE FROM categories WHERE name = ?", (name,))

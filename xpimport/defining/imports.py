@@ -9,6 +9,7 @@ from xpimport.clock import from_text, now, to_text
 from xpimport.defining import settings
 from xpimport.defining.campaigns import check_name, refuse_while_armed
 from xpimport.errors import Invalid, NotFound, Refused
+from xpimport.hints import command
 from xpimport.rules.definition import FORMATS, MEDIA, Definition, check_mapping
 from xpimport.rules.phones import check_region
 from xpimport.rules.schedule import next_after, parse_schedule, parse_send_time, parse_zone
@@ -105,7 +106,7 @@ def add(store: Store, draft: Import) -> Import:
     name, at = draft.name, now()
     with store.writing():
         if store.scalar("SELECT 1 FROM imports WHERE name = ? AND removed_at IS NULL", name):
-            raise Refused(f"There is an import {name!r} already. Change it with: xpimport import edit {name}")
+            raise Refused(f"There is an import {name!r} already. Change it with: {command('import', 'edit', name)}")
         store.db.execute(
             "INSERT INTO imports (name, source, options, schedule, timezone, campaign_id, send_at, next_run_at,"
             " created_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -8,6 +8,7 @@ from xpimport.defining import attributes, imports
 from xpimport.defining.imports import Import
 from xpimport.errors import Refused
 from xpimport.flow import source_files
+from xpimport.hints import command
 from xpimport.importing.sources.source import SourceFile
 from xpimport.importing.staging.stage import Sample, Staged, columns_of, stage
 from xpimport.rules.guess import CELLS as GUESSED_FROM
@@ -109,6 +110,6 @@ def _how_to_take(title: str, kind: str, mapping: Mapping[str, str], kinds: Mappi
     return Untaken(
         column=title,
         looks_like=kind,
-        add=None if name in kinds else f"xpimport attribute add {name} {kind}",
+        add=None if name in kinds else command("attribute", "add", name, kind),
         map=f"--map {quote(f'{title}={name}')}" if mapping or name != title.casefold() else None,
     )

@@ -13,6 +13,7 @@ from xpimport.errors import Cancelled, Failed, FileRefused, Invalid, Refused, Un
 from xpimport.flow import source_files
 from xpimport.flow.progress import Progress, ProgressReporter
 from xpimport.flow.send import send_at_once
+from xpimport.hints import command
 from xpimport.importing import earlier_runs, task_notes, tasks
 from xpimport.importing.guards import check_guards
 from xpimport.importing.merging import merge, parts, reconcile
@@ -95,9 +96,8 @@ def run_now(
     with store.writing():
         limit = settings.get(store, tasks.AT_ONCE)
         if tasks.running(store) >= limit:
-            raise Refused(
-                f"{limit} imports run already. Wait for one to end, or: xpimport settings set imports.at_once {limit + 1}"
-            )
+            more = command("settings", "set", "imports.at_once", limit + 1)
+            raise Refused(f"{limit} imports run already. Wait for one to end, or: {more}")
         task = begin(store, found, source=source, again=again, rest_of=rest_of)
     execute(store, tasks.load(store, task), progress, patient=False)
     return Ran(task, send_at_once(store, task, progress))

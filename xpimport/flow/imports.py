@@ -11,6 +11,7 @@ from xpimport.defining.campaigns import Campaign
 from xpimport.defining.imports import Import
 from xpimport.errors import FileRefused, Invalid
 from xpimport.flow import source_files
+from xpimport.hints import command
 from xpimport.importing.formats.opening import check_options
 from xpimport.importing.sources import selection
 from xpimport.importing.sources.registry import check_source
@@ -60,7 +61,7 @@ def keep_import(store: Store, draft: Import) -> Kept:
                 "Sending is switched off in this store. Switch it on with: xpimport settings set triggers on"
             )
         if not campaign.live:
-            warnings.append(f"The campaign is paused. Resume it with: xpimport campaign resume {campaign.name}")
+            warnings.append(f"The campaign is paused. Resume it with: {command('campaign', 'resume', campaign.name)}")
     kept = imports.change(store, draft) if draft.id else imports.add(store, draft)
     return Kept(kept, [*warnings, *_too_little_time(store, kept), *_outside_window(store, kept)])
 

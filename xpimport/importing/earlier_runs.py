@@ -3,6 +3,7 @@
 from typing import Any
 
 from xpimport.errors import Invalid, NotFound, Refused
+from xpimport.hints import command
 from xpimport.importing.sources.selection import Key, Taken, key_of
 from xpimport.importing.tasks import Run
 from xpimport.store.database import Store
@@ -80,15 +81,15 @@ def check_rest(store: Store, import_id: int, name: str, task: int) -> None:
         task,
     )
     if row is None:
-        raise NotFound(f"There is no task {task}. See: xpimport task list --import {name}")
+        raise NotFound(f"There is no task {task}. See: {command('task', 'list', '--import', name)}")
     if row["type"] != "profile_import" or row["import_id"] != import_id:
         kind = "run" if row["type"] == "profile_import" else "report"
         raise Invalid(
             f"--rest-of {task}: that is a {kind} of import {row['name']!r}, not a run of {name!r}. "
-            f"See: xpimport task list --import {name}"
+            f"See: {command('task', 'list', '--import', name)}"
         )
     if row["status"] != "completed":
         raise Refused(
             f"Task {task} is {row['status']}, not completed, so it has no rest. Import the whole list: "
-            f"xpimport run-now {name}"
+            f"{command('run-now', name)}"
         )

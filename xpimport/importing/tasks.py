@@ -7,6 +7,7 @@ from datetime import datetime
 
 from xpimport.clock import from_text, now, to_text
 from xpimport.errors import NotFound, Refused
+from xpimport.hints import command
 from xpimport.rules.definition import Definition
 from xpimport.rules.setting_kinds import count
 from xpimport.rules.settings import Setting
@@ -52,7 +53,7 @@ def refuse_overlap(store: Store, import_id: int, name: str) -> None:
     """
     task = store.scalar("SELECT id FROM tasks WHERE import_id = ? AND status = 'running'", import_id)
     if task is not None:
-        raise Refused(f"Task {task} of import {name!r} is running. Look at it with: xpimport task show {task}")
+        raise Refused(f"Task {task} of import {name!r} is running. Look at it with: {command('task', 'show', task)}")
 
 
 def running(store: Store) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from xpimport.clock import from_text, to_text
 from xpimport.errors import NotFound, Refused
+from xpimport.hints import command
 from xpimport.reporting.forecast import forecast
 from xpimport.rules.delivery import EXCLUDED, FAILED, FINAL
 from xpimport.rules.rows import file_of, line_of
@@ -272,7 +273,7 @@ def check_begun(store: Store, task: int) -> None:
     """
     details = task_details(store, task)
     if details["trigger"] is None:
-        raise Refused(f"Task {task} sends nothing, so nobody was excluded. See: xpimport task show {task}")
+        raise Refused(f"Task {task} sends nothing, so nobody was excluded. See: {command('task', 'show', task)}")
     if not store.scalar("SELECT began_at IS NOT NULL FROM triggers WHERE task_id = ?", task):
         raise Refused(
             f"The send of task {task} has not begun ({details['trigger']['state']}), so nobody was excluded yet."

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from xpimport.errors import FileRefused, Invalid
+from xpimport.hints import command
 
 FORMATS = ("csv", "tsv", "jsonl", "xlsx", "parquet")
 MEDIA = ("email", "sms")
@@ -80,7 +81,7 @@ def check_mapping(mapping: Mapping[str, str], identify_by: str, attributes: Coll
         if attribute not in attributes:
             raise Invalid(
                 f"--map {column}={attribute}: there is no attribute {attribute!r}. "
-                f"Add it with: xpimport attribute add {attribute} string"
+                f"Add it with: {command('attribute', 'add', attribute, 'string')}"
             )
         if attribute in seen:
             raise Invalid(f"--map: the columns {seen[attribute]!r} and {column!r} both go to {attribute!r}.")
@@ -121,12 +122,12 @@ def choose_columns(
 def _missing(column: str, header: Sequence[str], name: str) -> FileRefused:
     titles = ", ".join(title or "(blank)" for title in header[:12]) + (", ..." if len(header) > 12 else "")
     parted = next((mark for mark in ";\t|" if len(header) == 1 and mark in header[0]), None)
-    mend = "Mend the file, or map the right one with: xpimport import edit NAME --map COLUMN=ATTRIBUTE"
+    fix = "Correct the file, or map the right one with: xpimport import edit NAME --map COLUMN=ATTRIBUTE"
     if parted is not None:
-        named = "tab" if parted == "\t" else f"'{parted}'"
-        mend = f"Its cells seem to be parted by another mark: xpimport import edit NAME --delimiter {named}"
+        edit = command("import", "edit", "NAME", "--delimiter", "tab" if parted == "\t" else parted)
+        fix = f"Its cells seem to be parted by another mark: {edit}"
     return FileRefused(
-        f"{name}, line 1: there is no column {column!r}; the columns are {titles}. " + mend,
+        f"{name}, line 1: there is no column {column!r}; the columns are {titles}. " + fix,
         code="missing_column",
     )
 

@@ -1,7 +1,7 @@
 """How a row of a task's files is numbered, so that many files keep one order, and what is said of a rejected one."""
 
 REJECTED_COLUMNS = ("xpimport_line", "xpimport_column", "xpimport_reason")
-"""The columns that the list of rejected rows has beside its own: a list that has all three is one that was mended."""
+"""The columns that the list of rejected rows has beside its own: a list that has all three is one that was corrected."""
 
 FILE_COLUMN = "xpimport_file"
 """A fourth, where the task read several files."""

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from xpimport.clock import now
 from xpimport.errors import NotFound, Refused
+from xpimport.hints import command
 from xpimport.rules import trigger as rules
 from xpimport.rules.delivery import UNSENT, sql_in
 from xpimport.sending import triggers
@@ -35,7 +36,7 @@ def stoppable_of_import(store: Store, import_id: int, name: str) -> int:
     if task is None:
         task = store.scalar("SELECT max(task_id) FROM triggers WHERE import_id = ?", import_id)
     if task is None:
-        raise Refused(f"Import {name!r} has no trigger yet. See: xpimport task list --import {name}")
+        raise Refused(f"Import {name!r} has no trigger yet. See: {command('task', 'list', '--import', name)}")
     return int(task)
 
 
@@ -123,7 +124,7 @@ def approve(store: Store, task: int) -> Trigger:
         open_still = trigger.state in {rules.WAITING, rules.SCHEDULED, rules.HELD}
         if trigger.approval == "needed" and not open_still:
             raise Refused(
-                f"The trigger of task {task} is {trigger.state}. Send it with: xpimport release-trigger {task}"
+                f"The trigger of task {task} is {trigger.state}. Send it with: {command('release-trigger', task)}"
             )
         store.db.execute("UPDATE triggers SET approval = 'given' WHERE id = ?", (trigger.id,))
         if trigger.approval == "needed":
@@ -147,7 +148,7 @@ def resend(store: Store, task: int, which: str) -> tuple[Trigger, int]:
         if trigger.state not in {rules.SENT, *rules.RELEASABLE}:
             raise Refused(f"The trigger of task {task} is {trigger.state}; wait until it is over, or stop it first.")
         if trigger.state != rules.SENT and _unsent(store, trigger):
-            raise Refused(f"The send of task {task} is not through. First: xpimport release-trigger {task}")
+            raise Refused(f"The send of task {task} is not through. First: {command('release-trigger', task)}")
         count = store.db.execute(
             "UPDATE deliveries SET state = 'pending', reason = NULL, detail = NULL, attempts = 0, changed_at = ?"
             " WHERE trigger_id = ? AND state = ?",

@@ -17,6 +17,22 @@ PATIENCE = 30.0
 """Seconds that a write waits for another process's transaction before it gives up with exit code 75."""
 
 
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Give what SQLite raises about the file at `path` as an error of ours, with the next step.
+
+    Raises:
+        Busy: another process keeps it locked.
+        StoreRefused: it is damaged or cannot be read.
+    """
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise  # a mistake of ours, not the file's
+    except sqlite3.DatabaseError as problem:
+        raise _error_of(problem, path) from problem
+
+
 @dataclass(frozen=True)
 class Store:
     """An open store: its file and one connection, in autocommit mode until `writing()` begins a transaction."""
@@ -38,16 +54,18 @@ class Store:
         return folder
 
     def one(self, sql: str, *values: object) -> Any:
-        """The first row of a question, or None."""
-        return self.db.execute(sql, values).fetchone()
+        """The first row of a question, or None. Like all reads, it raises what `explained` does."""
+        with explained(self.path):
+            return self.db.execute(sql, values).fetchone()
 
     def all(self, sql: str, *values: object) -> list[Any]:
         """All rows of a question."""
-        return self.db.execute(sql, values).fetchall()
+        with explained(self.path):
+            return self.db.execute(sql, values).fetchall()
 
     def scalar(self, sql: str, *values: object) -> Any:
         """The first column of the first row, or None."""
-        row = self.db.execute(sql, values).fetchone()
+        row = self.one(sql, *values)
         return None if row is None else row[0]
 
     @contextmanager
@@ -66,7 +84,7 @@ class Store:
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
             if isinstance(problem, sqlite3.OperationalError | sqlite3.DatabaseError):
-                raise _explained(problem, self.path) from problem
+                raise _error_of(problem, self.path) from problem
             raise
 
     def _begin(self, patience: float) -> None:
@@ -80,7 +98,7 @@ class Store:
                     self.db.execute("BEGIN IMMEDIATE")
                 except sqlite3.OperationalError as problem:
                     if not _is_busy(problem):
-                        raise _explained(problem, self.path) from problem
+                        raise _error_of(problem, self.path) from problem
                     if time.monotonic() > deadline:
                         raise Busy(
                             f"The store {self.path} is locked by another process for over {patience:g} s. "
@@ -125,26 +143,26 @@ def open_store(path: Path, *, _new: bool = False) -> Store:
         StoreRefused: it is not a store of ours, newer than this program, read-only or damaged.
         Busy: it needs bringing up to date and stays locked.
     """
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as problem:
+        raise StoreRefused(f"Cannot open the store {path}: {problem.strerror}. Name another with --db.") from None
+    if not there:
         raise NotFound(f"There is no store at {path}. Make one with: xpimport init")
     if not path.is_file():
         raise StoreRefused(f"{path} is not a file, so it cannot be a store. Name another with --db.")
     if not os.access(path, os.R_OK | os.W_OK):
         raise StoreRefused(f"The store {path} is read-only for this user. Make it writable, or name another.")
-    try:
+    with explained(path):
         # As a URI, so that what is attached may be one too.
         db = sqlite3.connect(
             path.absolute().as_uri(), uri=True, isolation_level=None, timeout=5.0, check_same_thread=False
         )
-    except sqlite3.Error as problem:
-        raise _explained(problem, path) from problem
     db.row_factory = sqlite3.Row
     store = Store(path, db)
     try:
-        _check_and_prepare(store, new=_new)
-    except sqlite3.Error as problem:
-        db.close()
-        raise _explained(problem, path) from problem
+        with explained(path):
+            _check_and_prepare(store, new=_new)
     except BaseException:
         db.close()
         raise
@@ -182,7 +200,7 @@ def _is_busy(problem: Exception) -> bool:
     return "locked" in str(problem) or "busy" in str(problem)
 
 
-def _explained(problem: Exception, path: Path) -> Busy | StoreRefused:
+def _error_of(problem: Exception, path: Path) -> Busy | StoreRefused:
     """SQLite's word on what went wrong, as an error of ours with the next step."""
     text = str(problem)
     if _is_busy(problem):
@@ -195,4 +213,6 @@ def _explained(problem: Exception, path: Path) -> Busy | StoreRefused:
         return StoreRefused(f"{path} is not a store of xpimport; it was left alone. Name another with --db.")
     if "malformed" in text:
         return StoreRefused(f"The store {path} is damaged ({text}). Restore it from a backup; it was left alone.")
-    return StoreRefused(f"The store {path} refused: {text}.")
+    return StoreRefused(
+        f"The store {path} cannot be used ({text}). Try again; if it stays so, restore it from a backup."
+    )

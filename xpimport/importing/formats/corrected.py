@@ -1,7 +1,7 @@
-"""Lists of rejected rows that come back mended: read in the form in which they were written, as they once were.
+"""Lists of rejected rows that come back corrected: read in the form in which they were written, as they once were.
 
 They are known by the columns that `report --rejected` adds, in any import. Those columns are left out, so that what
-a mended list rejects can be reported, mended and brought back in its turn.
+a corrected list rejects can be reported, corrected and brought back in its turn.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FIRST_LINE = re.compile(r'"?\b{}"?([,;\t|])"?{}"?\1"?{}\b'.format(*REJECTED_COL
 
 
 def options_for(head: bytes, options: FormatOptions) -> FormatOptions:
-    """How a list that begins with `head` is read: a mended one in the report's own form, whatever the import's are in."""
+    """How a list that begins with `head` is read: a corrected one in the report's own form, whatever the import's are in."""
     found = _FIRST_LINE.search(head.partition(b"\n")[0])
     if found is None:
         return options
@@ -33,7 +33,7 @@ def options_for(head: bytes, options: FormatOptions) -> FormatOptions:
 
 
 def as_imported(reader: Reader) -> Reader:
-    """The reader itself, or for a mended list one that gives the cells as they were in the first list.
+    """The reader itself, or for a corrected list one that gives the cells as they were in the first list.
 
     Not for jsonl: JSON is written without guards.
     """

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from xpimport.errors import Invalid
+from xpimport.hints import command
 from xpimport.rules.replies import http_reply
 from xpimport.rules.setting_kinds import BASE_URL, SECONDS, SECRET
 from xpimport.rules.settings import HTTP_CA_FILE, Setting, Settings
@@ -123,7 +124,7 @@ def open_xtremepush(settings: Settings, options: Mapping[str, Any], _directory: 
     """
     for setting, how in ((URL, "https://api.xtremepush.com"), (TOKEN, "file:/path/to/it")):
         if not settings[setting]:
-            raise Invalid(f"The platform needs a setting: xpimport settings set {setting.name} {how}")
+            raise Invalid(f"The platform needs a setting: {command('settings', 'set', setting.name, how)}")
     return Platform(
         url=settings[URL],
         token=settings[TOKEN],
