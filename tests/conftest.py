@@ -70,8 +70,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(missing)
 
 
+@pytest.fixture(scope="session")
+def program_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a program `xpimport`, which is the one of this tree."""
+    folder = tmp_path_factory.mktemp("bin")
+    program = folder / "xpimport"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{REPOSITORY}" exec "{sys.executable}" -m xpimport "$@"\n')
+    program.chmod(0o755)
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def environment(tmp_path: Path, program_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No store, clock, home or zone of the person who runs the tests; the program is on PATH."""
     for name in [name for name in os.environ if name.startswith("XPIMPORT_")]:
         if name != "XPIMPORT_REQUIRE_SERVERS":
@@ -81,11 +91,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     monkeypatch.setenv("HOME", str(home))
     for kind in ("CACHE", "CONFIG", "DATA", "STATE"):
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind.lower()))
-    (home / "bin").mkdir()
-    program = home / "bin" / "xpimport"
-    program.write_text(f'#!/bin/sh\nPYTHONPATH="{REPOSITORY}" exec "{sys.executable}" -m xpimport "$@"\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
+    monkeypatch.setenv("PATH", f"{program_folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.delenv("FORCE_COLOR", raising=False)

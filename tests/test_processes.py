@@ -42,6 +42,8 @@ def test_a_helper_that_was_killed_is_lost_to_both_directions(echo: Helper) -> No
     echo.send("one")
     assert echo.receive() == "one"
     os.kill(echo.pid, signal.SIGKILL)
+    # Its pipes are closed one after the other; once it has ended, both are.
+    os.waitid(os.P_PID, echo.pid, os.WEXITED | os.WNOWAIT)
     with pytest.raises(Lost):
         echo.receive()
     with pytest.raises(Lost):

@@ -124,7 +124,7 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path):
+def world(tmp_path, monkeypatch):
     folder = tmp_path / "world"
     (folder / "the shop's data").mkdir(parents=True)
     lists = folder / "lists"
@@ -134,13 +134,16 @@ def world(tmp_path):
     (lists / "hello.txt").write_text("Hello {{ user_id }}")
     (lists / "hello.html").write_text("<p>Hello {{ user_id }}")
     # This user's crontab is a file of the test.
-    crontab = Path(os.environ["HOME"]) / "bin" / "crontab"
+    crontab = folder / "bin" / "crontab"
+    crontab.parent.mkdir()
     kept = shlex.quote(str(folder / "crontab"))
     crontab.write_text(
         f"#!/bin/sh\ncase $1 in\n-l) cat {kept} 2>/dev/null || {{ echo no crontab for ann >&2; exit 1; }};;\n"
         f"-r) rm {kept};;\n*) cat > {kept};;\nesac\n"
     )
     crontab.chmod(0o755)
+    path = f"{crontab.parent}{os.pathsep}{os.environ['PATH']}"
+    monkeypatch.setenv("PATH", path)
     return World(folder, {**os.environ, "XPIMPORT_NOW": NOW, "COLUMNS": "80"})
 
 

@@ -15,6 +15,9 @@ import sys
 from itertools import count
 from pathlib import Path
 
+# Of this tree, wherever it is run from.
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
 from xpimport import processes
 from xpimport.importing.merging import merge
 from xpimport.importing.staging import worker_pool
