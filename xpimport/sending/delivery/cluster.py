@@ -22,7 +22,6 @@ from xpimport.rules.settings import Settings
 from xpimport.sending.channels import AuthRefused, Outcome, Session
 from xpimport.sending.channels.registry import open_channel
 from xpimport.sending.content.compose import Composer, Job, composer
-from xpimport.sending.delivery.config import SendConfig
 from xpimport.sending.delivery.connections import (
     RECONNECTS,
     Emit,
@@ -34,6 +33,8 @@ from xpimport.sending.delivery.connections import (
 
 if TYPE_CHECKING:
     from distributed import Client
+
+    from xpimport.sending.delivery.config import SendConfig
 
 CALL = 50
 """People of one call; a stop and a rate act between calls."""
@@ -48,7 +49,7 @@ class Cluster:
 
     patience = 60.0
 
-    def __init__(self, address: str, config: SendConfig, connections: int, emit: Emit) -> None:
+    def __init__(self, address: str, config: "SendConfig", connections: int, emit: Emit) -> None:
         """Call the roll; each worker gets its share of the connections.
 
         Raises:

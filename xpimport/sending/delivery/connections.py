@@ -9,14 +9,17 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from xpimport.errors import Invalid, Unreachable, XpimportError
 from xpimport.processes import Helper, Lost
 from xpimport.sending.channels import AuthRefused, Channel, Outcome, Session
 from xpimport.sending.content.compose import Composer, Job
 from xpimport.sending.content.render import NotPersonalised
-from xpimport.sending.delivery.config import SendConfig
+
+if TYPE_CHECKING:
+    # A sender process has no use for what it imports.
+    from xpimport.sending.delivery.config import SendConfig
 
 FEW = 200
 """People up to which starting processes (0.3 s each) does not pay."""
@@ -147,7 +150,7 @@ class ProcessPool:
 
     patience = 10.0
 
-    def __init__(self, config: SendConfig, connections: int, emit: Emit) -> None:
+    def __init__(self, config: "SendConfig", connections: int, emit: Emit) -> None:
         """Start the processes; each opens its share of the connections."""
         self.numbers = range(connections)
         count = min(MOST_PROCESSES, connections, len(os.sched_getaffinity(0)))
