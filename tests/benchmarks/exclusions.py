@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from xpimport.defining import attributes
 from xpimport.sending import triggers
@@ -69,7 +70,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(prepare(Path(folder), chosen.people))
         start = time.perf_counter()
-        decide_exclusions(store, triggers.get(store, 3), attributes.types(store))
+        decide_exclusions(store, triggers.get(store, 3), attributes.types(store), ZoneInfo("UTC"))
         seconds = time.perf_counter() - start
         for state, reason, count in store.all(
             "SELECT state, reason, count(*) FROM deliveries WHERE trigger_id = 3 GROUP BY 1, 2 ORDER BY 3 DESC"

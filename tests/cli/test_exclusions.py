@@ -64,29 +64,38 @@ def test_a_segment_that_cannot_be_read_is_refused_with_its_place(shop, segment, 
     assert said in refused.err
 
 
-def test_a_category_caps_messages_in_rolling_spans_over_all_its_campaigns(shop, send, tmp_path):
+def test_a_category_caps_messages_by_calendar_days_over_all_its_campaigns(shop, send, tmp_path):
     assert shop("category", "add", "offers", "--per-day", 1, "--per-week", 2).code == 0
     assert shop("campaign", "edit", "hello", "--category", "offers").code == 0
     shop("campaign", "add", "other", "--subject", "Hi", "--text", tmp_path / "hello.txt", "--category", "offers")
     people = ["u1,a@example.com,1,,", "u2,b@example.com,1,,"]
     assert send(people, "2026-11-20T08:00:00+00:00")[0] == 2
-    assert send(people, "2026-11-21T07:59:00+00:00") == (0, {"frequency_cap": 2})
+    assert send(people, "2026-11-20T23:59:00+00:00") == (0, {"frequency_cap": 2})
     shop("import", "edit", "list", "--campaign", "other")
-    assert send([*people, "u3,c@example.com,1,,"], "2026-11-21T08:00:01+00:00")[0] == 3
-    assert send(people, "2026-11-25T08:00:00+00:00") == (0, {"frequency_cap": 2})
-    assert send(people, "2026-11-27T08:00:01+00:00")[0] == 2
+    # A minute earlier than yesterday: another day all the same.
+    assert send([*people, "u3,c@example.com,1,,"], "2026-11-21T07:59:00+00:00")[0] == 3
+    assert send(people, "2026-11-26T08:00:00+00:00") == (0, {"frequency_cap": 2})
+    assert send(people, "2026-11-27T00:00:01+00:00")[0] == 2
     refused = shop("category", "remove", "offers", "--yes")
     assert (refused.code, "campaign edit" in refused.err) == (5, True)
     assert shop("campaign", "edit", "hello", "--category", "nothing").code == 4
 
 
-def test_a_cool_down_leaves_time_between_two_messages_of_a_category(shop, send):
-    shop("category", "add", "offers", "--cool-down", "2d")
+@pytest.mark.parametrize(
+    ("cool_down", "too_early", "late_enough"),
+    [
+        ("2d", "2026-11-21T23:59:00+00:00", "2026-11-22T00:00:01+00:00"),
+        ("48h", "2026-11-22T07:59:00+00:00", "2026-11-22T08:00:01+00:00"),
+    ],
+    ids=["whole days are calendar days", "hours are hours"],
+)
+def test_a_cool_down_leaves_time_between_two_messages_of_a_category(shop, send, cool_down, too_early, late_enough):
+    shop("category", "add", "offers", "--cool-down", cool_down)
     shop("campaign", "edit", "hello", "--category", "offers")
     people = ["u1,a@example.com,1,,"]
     assert send(people, "2026-11-20T08:00:00+00:00")[0] == 1
-    assert send(people, "2026-11-22T07:59:00+00:00") == (0, {"frequency_cap": 1})
-    assert send(people, "2026-11-22T08:00:01+00:00")[0] == 1
+    assert send(people, too_early) == (0, {"frequency_cap": 1})
+    assert send(people, late_enough)[0] == 1
 
 
 def test_a_control_group_is_its_share_of_the_people_and_always_the_same_ones(shop, send):

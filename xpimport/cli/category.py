@@ -9,7 +9,7 @@ from xpimport.cli.options import Csv, Json, Nl, Yes, form, group, store_of
 from xpimport.defining import categories
 from xpimport.defining.categories import Category
 from xpimport.hints import command
-from xpimport.rules.durations import format_duration, parse_duration
+from xpimport.rules.durations import format_duration, parse_duration, split_days
 
 app = group("Kinds of campaigns, and how often a person may get one.")
 
@@ -28,12 +28,12 @@ def add(
     per_day: Annotated[int | None, _cap("day")] = None,
     per_week: Annotated[int | None, _cap("week")] = None,
     per_month: Annotated[int | None, _cap("month")] = None,
-    cool_down: Annotated[str | None, typer.Option("--cool-down", help="At least so long between two: 1d.")] = None,
+    cool_down: Annotated[str | None, typer.Option("--cool-down", help="At least so long between two: 1d, 36h.")] = None,
 ) -> None:
-    """Add a category; spans roll: 24 hours, 7 days, 30 days."""
-    seconds = int(parse_duration(cool_down).total_seconds()) if cool_down else None
+    """Add a category; caps count calendar days, today included: 1, 7, 30."""
+    seconds, days = split_days(parse_duration(cool_down), cool_down) if cool_down else (None, None)
     with store_of(ctx) as store:
-        kept = categories.add(store, Category(name, per_day, per_week, per_month, seconds))
+        kept = categories.add(store, Category(name, per_day, per_week, per_month, seconds, days))
     screen.say(f"Added the category {kept.name}.")
     screen.say(f"Give it to a campaign: {command('campaign', 'edit', 'NAME', '--category', kept.name)}")
 
@@ -48,7 +48,8 @@ def list_(ctx: typer.Context, json: Json = False, csv: Csv = False, nl: Nl = Fal
         rows = [vars(found) for found in categories.everything(store)]
     if chosen == "table":
         for row in rows:
-            row["cool_down"] = format_duration(timedelta(seconds=row["cool_down"])) if row["cool_down"] else None
+            whole = timedelta(days=row["cool_down_days"] or 0, seconds=row["cool_down"] or 0)
+            row["cool_down"] = format_duration(whole) if whole else None
     columns = {
         "name": "category",
         "per_day": "a day",

@@ -11,16 +11,20 @@ from xpimport.store.database import Store
 
 @dataclass(frozen=True)
 class Category:
-    """Caps count messages in rolling spans of 24 hours, 7 and 30 days; `cool_down` is seconds since the last one."""
+    """Caps count messages of calendar days: today, the last 7, the last 30, today included, in the store's zone.
+
+    The time between two messages is `cool_down` in seconds or `cool_down_days` in calendar days.
+    """
 
     name: str
     per_day: int | None = None
     per_week: int | None = None
     per_month: int | None = None
     cool_down: int | None = None
+    cool_down_days: int | None = None
 
 
-_COLUMNS = "name, per_day, per_week, per_month, cool_down"
+_COLUMNS = "name, per_day, per_week, per_month, cool_down, cool_down_days"
 
 
 def add(store: Store, draft: Category) -> Category:
@@ -31,14 +35,14 @@ def add(store: Store, draft: Category) -> Category:
         Refused: the name is taken.
     """
     name = check_name(draft.name, "a category")
-    limits = (draft.per_day, draft.per_week, draft.per_month, draft.cool_down)
+    limits = (draft.per_day, draft.per_week, draft.per_month, draft.cool_down, draft.cool_down_days)
     if all(limit is None for limit in limits):
         raise Invalid("A category limits something: --per-day N, --per-week N, --per-month N or --cool-down 2d.")
     with store.writing():
         if store.scalar("SELECT 1 FROM categories WHERE name = ?", name):
             raise Refused(f"There is a category {name!r} already. See: xpimport category list")
         store.db.execute(
-            f"INSERT INTO categories ({_COLUMNS}, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO categories ({_COLUMNS}, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (name, *limits, to_text(now())),
         )
     return get(store, name)

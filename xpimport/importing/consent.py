@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from xpimport.clock import to_text
 from xpimport.importing.tasks import Run
-from xpimport.rules.definition import ADDRESS, SUBSCRIPTION, SUBSCRIPTION_TIME
+from xpimport.rules.definition import ADDRESS_KEY, SUBSCRIPTION, SUBSCRIPTION_TIME
+from xpimport.rules.emails import folded_key
+from xpimport.rules.values import EMAIL_KEY
 from xpimport.store.database import Store
 
 
@@ -28,10 +30,9 @@ def collect_opt_outs(store: Store, run: Run, medium: str, attributes: Sequence[s
 
     An opt-out belongs to the address: the one in the file, else the one that the profile has.
     """
-    column, key = ADDRESS[medium], "user_id"
+    column, key = ADDRESS_KEY[medium], "user_id"
     if run.definition.identify_by == "email":
         key = "email_key"
-    lower = "lower" if medium == "email" else ""
     given = f"s.{SUBSCRIPTION_TIME[medium]}" if SUBSCRIPTION_TIME[medium] in attributes else "NULL"
     out = f"s.{SUBSCRIPTION[medium]} = 0"
     sources = [
@@ -44,15 +45,42 @@ def collect_opt_outs(store: Store, run: Run, medium: str, attributes: Sequence[s
     known = (
         ""
         if given != "NULL"
-        else (
-            f" AND NOT EXISTS (SELECT 1 FROM main.opt_outs WHERE medium = '{medium}' AND address = {lower}(found.address))"
-        )
+        else (f" AND NOT EXISTS (SELECT 1 FROM main.opt_outs WHERE medium = '{medium}' AND address = found.address)")
     )
     for source in sources:
         store.db.execute(
-            f"INSERT INTO temp.outs SELECT {lower}(address), coalesce(at, ?) FROM ({source}) found"
+            f"INSERT INTO temp.outs SELECT address, coalesce(at, ?) FROM ({source}) found"
             f" WHERE address IS NOT NULL{known} ORDER BY 1 ON CONFLICT (address) DO UPDATE SET at = max(at, excluded.at)",
             (to_text(run.started_at),),
+        )
+
+
+def match_folded(store: Store, attributes: Sequence[str], people: str) -> None:
+    """Hold addresses that come for the first time against opt-outs and suppressions that an older schema folded.
+
+    There `weiß@` was kept as `weiss@`; who has an address that folds so is left out, too, until a person says otherwise.
+    """
+    folds = store.scalar("SELECT EXISTS (SELECT 1 FROM settings WHERE name = 'store.folded')")
+    if not folds or EMAIL_KEY not in attributes:
+        return
+    store.db.create_function("folded_key", 1, folded_key, deterministic=True)
+    new = (
+        f"FROM {people} s JOIN main.{{}} o ON o.medium = 'email' AND o.address = folded_key(s.email)"
+        f" WHERE s.email GLOB '*[^ -~]*' AND NOT EXISTS"
+        " (SELECT 1 FROM folded_addresses f WHERE f.medium = 'email' AND f.address = s.email_key)"
+    )
+    with store.writing():
+        store.db.execute(
+            "INSERT OR IGNORE INTO opt_outs (medium, address, opted_out_at, source)"
+            f" SELECT 'email', s.email_key, o.opted_out_at, o.source {new.format('opt_outs')}"
+        )
+        store.db.execute(
+            "INSERT OR IGNORE INTO suppressions (medium, address, reason, suppressed_at)"
+            f" SELECT 'email', s.email_key, o.reason, o.suppressed_at {new.format('suppressions')}"
+        )
+        store.db.execute(
+            "INSERT OR IGNORE INTO folded_addresses (medium, address)"
+            f" SELECT 'email', s.email_key FROM {people} s WHERE s.email GLOB '*[^ -~]*'"
         )
 
 
@@ -61,11 +89,8 @@ def consent_sql(store: Store, medium: str, run: Run, attributes: Sequence[str]) 
     column, time_column = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium]
     mapped = column in attributes
     vouched = medium in run.definition.subscribe
-    held = (
-        f's."{ADDRESS[medium]}", p."{ADDRESS[medium]}"' if ADDRESS[medium] in attributes else f'p."{ADDRESS[medium]}"'
-    )
-    address = f"coalesce({held})" if "," in held else held
-    address = f"lower({address})" if medium == "email" else address
+    key = ADDRESS_KEY[medium]
+    address = f"coalesce(s.{key}, p.{key})" if key in attributes else f"p.{key}"
     given = f"s.{time_column}" if time_column in attributes else "NULL"
     if not mapped and not vouched:
         return Consent(medium, "", f"p.{column}", "0")
@@ -103,16 +128,15 @@ def lift_opt_outs(store: Store, run: Run, medium: str, attributes: Sequence[str]
 
     Not before, so that what a row finds does not depend on how the rows fall into batches.
     """
-    column, time_column, address = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium], ADDRESS[medium]
+    column, time_column, address = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium], ADDRESS_KEY[medium]
     if column not in attributes or time_column not in attributes:
         return
     key = "user_id" if run.definition.identify_by == "user_id" else "email_key"
-    lower = "lower" if medium == "email" else ""
     with store.writing():
         store.db.execute(
             f"DELETE FROM opt_outs WHERE medium = ? AND address IN (SELECT o.address FROM {people} s"
             f" JOIN main.profiles p ON p.{key} = s.key JOIN main.opt_outs o ON o.medium = ?"
-            f" AND o.address = {lower}(p.{address}) WHERE s.{column} = 1 AND p.{column} = 1"
+            f" AND o.address = p.{address} WHERE s.{column} = 1 AND p.{column} = 1"
             f" AND substr(s.{time_column}, 1, 19) > substr(o.opted_out_at, 1, 19))",
             (medium, medium),
         )

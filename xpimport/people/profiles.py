@@ -1,6 +1,7 @@
 """Looking a person up."""
 
 from xpimport.errors import NotFound, Refused
+from xpimport.rules.values import address_key
 from xpimport.store.database import Store
 
 
@@ -14,7 +15,7 @@ def find_profile(store: Store, who: str) -> int:
     found = store.scalar("SELECT id FROM profiles WHERE user_id = ?", who.strip())
     if found is not None:
         return int(found)
-    rows = store.all("SELECT id, user_id FROM profiles WHERE email_key = lower(?)", who.strip())
+    rows = store.all("SELECT id, user_id FROM profiles WHERE email_key = ?", address_key("email", who.strip()))
     if not rows:
         raise NotFound(f"There is no profile {who!r}. See: xpimport profile list")
     if len(rows) > 1:

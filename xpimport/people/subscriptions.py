@@ -2,7 +2,7 @@
 
 from xpimport.clock import now, to_text
 from xpimport.errors import Refused
-from xpimport.rules.definition import ADDRESS, SUBSCRIPTION, SUBSCRIPTION_TIME
+from xpimport.rules.definition import ADDRESS, ADDRESS_KEY, SUBSCRIPTION, SUBSCRIPTION_TIME
 from xpimport.rules.values import address_key
 from xpimport.store import addresses
 from xpimport.store.database import Store
@@ -24,27 +24,26 @@ def unsubscribe(store: Store, profile: int, medium: str) -> bool:
 
 def opt_out(store: Store, profile: int, medium: str, address: str) -> bool:
     """Opt an address out that a message went to, and the profile if it still has it; True if anything changed."""
-    column, time_column, address_column = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium], ADDRESS[medium]
+    column, time_column, key_column = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium], ADDRESS_KEY[medium]
     at, key = to_text(now()), address_key(medium, address)
     with store.writing():
         before = store.db.total_changes
         addresses.opt_out(store, medium, key, at, "unsubscribe link")
         store.db.execute(
             f"UPDATE profiles SET {column} = 0, {time_column} = ? WHERE id = ? AND {column} IS NOT 0"
-            f" AND lower({address_column}) = ?",
+            f" AND {key_column} = ?",
             (at, profile, key),
         )
         return store.db.total_changes > before
 
 
 def _set(store: Store, profile: int, medium: str, value: int) -> bool:
-    column, time_column, address_column = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium], ADDRESS[medium]
+    column, time_column = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium]
     at = to_text(now())
     with store.writing():
-        row = store.one(f"SELECT {column} AS held, {address_column} AS address FROM profiles WHERE id = ?", profile)
-        address = row["address"].lower() if row["address"] else None
+        address = store.scalar(f"SELECT {ADDRESS_KEY[medium]} FROM profiles WHERE id = ?", profile)
         if address is None and value:
-            raise Refused(f"This profile has no {address_column}, so it cannot be subscribed to {medium}.")
+            raise Refused(f"This profile has no {ADDRESS[medium]}, so it cannot be subscribed to {medium}.")
         before = store.db.total_changes
         store.db.execute(
             f"UPDATE profiles SET {column} = ?, {time_column} = ? WHERE id = ? AND {column} IS NOT ?",

@@ -3,9 +3,10 @@
 from typing import Any
 
 from xpimport.errors import NotFound
+from xpimport.rules.values import EMAIL_KEY
 from xpimport.store.database import Store
 
-_HIDDEN = {"id", "created_task", "changed_task", "email_key"}
+_HIDDEN = {"id", "created_task", "changed_task", EMAIL_KEY}
 
 
 def _shown(row: Any) -> dict[str, Any]:
@@ -36,11 +37,10 @@ def first_reached(store: Store, task: int, attribute: str) -> int:
 def profile_details(store: Store, profile: int) -> dict[str, Any]:
     """One profile: its attributes, what keeps it from being written to, where it came from, what it was sent."""
     row = store.one("SELECT * FROM profiles WHERE id = ?", profile)
-    address = (row["email"] or "").lower()
     opt_outs = store.all(
         "SELECT medium, address, opted_out_at, source FROM opt_outs WHERE (medium = 'email' AND address = ?)"
         " OR (medium = 'sms' AND address = ?)",
-        address,
+        row["email_key"],
         row["mobile_number"],
     )
     deliveries = store.all(

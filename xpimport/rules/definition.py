@@ -11,6 +11,8 @@ from xpimport.hints import command
 FORMATS = ("csv", "tsv", "jsonl", "xlsx", "parquet")
 MEDIA = ("email", "sms")
 ADDRESS = {"email": "email", "sms": "mobile_number"}
+ADDRESS_KEY = {"email": "email_key", "sms": "mobile_number"}
+"""Medium -> the column by which its addresses are compared."""
 SUBSCRIPTION = {"email": "email_subscription", "sms": "sms_subscription"}
 SUBSCRIPTION_TIME = {"email": "email_subscription_time", "sms": "sms_subscription_time"}
 

@@ -38,6 +38,13 @@ def typed_duration(length: timedelta) -> str:
     return "".join(parts) or "0s"
 
 
+def split_days(length: timedelta, typed: str) -> tuple[int | None, int | None]:
+    """(seconds, None), or (None, days) where `length` was typed in days or weeks alone: `1d` is a day, `24h` is not."""
+    if typed and set(typed) <= set("0123456789dw"):
+        return None, length.days
+    return int(length.total_seconds()), None
+
+
 def _short(text: str) -> str:
     return text if len(text) <= 40 else text[:40] + "…"
 

@@ -5,6 +5,8 @@ left (other scripts, punycode, odd top-level domains) it judges itself, the doma
 """
 
 import re
+import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 _ATOM = r"-A-Za-z0-9!#$%&'*+/=?^_`{|}~"
@@ -44,7 +46,7 @@ def email(text: str) -> str | None:
     if domain.isascii() and not _ASCII_DOMAIN.fullmatch(domain):
         return None
     if not local.isascii():
-        return _judged(text)
+        return _judged(local, domain)
     spellings = _domain(domain)
     if spellings is None or any(len(f"{local}@{one}".encode()) > _LONGEST for one in (domain, *spellings)):
         return None
@@ -64,11 +66,39 @@ def _domain(domain: str) -> tuple[str, str] | None:
 
 
 @lru_cache(maxsize=20_000)
-def _judged(text: str) -> str | None:
+def _judged(local: str, domain: str) -> str | None:
+    """The address with its local part exactly as it was written: only its server knows what is the same (RFC 5321, 2.4)."""
     from email_validator import EmailNotValidError, validate_email
 
     try:
-        found = validate_email(text, check_deliverability=False)
+        found = validate_email(f"{local}@{domain}", check_deliverability=False)
     except EmailNotValidError:
         return None
-    return f"{found.local_part.casefold()}@{found.ascii_domain.lower()}"
+    return f"{local}@{found.ascii_domain.lower()}"
+
+
+def email_key(address: str) -> str:
+    """What two spellings of one stored address have in common: NFC, then each letter's simple lower case.
+
+    Letter by letter, so that no letter becomes two and `ß` stays `ß`: what is merged here goes to one mailbox.
+    """
+    if address.isascii():
+        return address.lower()
+    local, at, domain = unicodedata.normalize("NFC", address).rpartition("@")
+    # Of all letters only U+0130 becomes two; the first is its simple lower case (UnicodeData.txt).
+    return "".join(letter.lower()[0] for letter in local) + at + domain.lower()
+
+
+def email_keys(addresses: Sequence[str | None]) -> Sequence[str | None]:
+    """The key of each address of a column; the column itself where every address is its own key."""
+    joined = "\n".join(address or "" for address in addresses)
+    if not joined.isascii():
+        return [None if address is None else email_key(address) for address in addresses]
+    lower = joined.lower()
+    return addresses if lower == joined else [key or None for key in lower.split("\n")]
+
+
+def folded_key(address: str) -> str:
+    """The key of an address in stores of schema 1 to 3, which folded more: there `weiß@` and `weiss@` were one."""
+    local, at, domain = unicodedata.normalize("NFC", address).rpartition("@")
+    return (local if local.isascii() else local.casefold()).lower() + at + domain.lower()

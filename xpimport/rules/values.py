@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from xpimport.rules.cells import STRING_LENGTH, USER_ID_LENGTH, Value, Verdict, checker
 from xpimport.rules.columns import check_cells
+from xpimport.rules.emails import email_key
 
 ATTRIBUTE_TYPES = (
     "string", "number", "integer", "boolean", "date", "datetime", "json", "email", "mobile", "language", "timezone",
@@ -27,6 +28,8 @@ BUILT_IN = {
 
 Kinds = dict[str, tuple[str, int | None]]
 """Attribute -> type and, for strings, how many characters it holds."""
+EMAIL_KEY = "email_key"
+"""The column of profiles by which email addresses are compared; filled from `email`, never by a list."""
 
 REJECTIONS = {
     "missing_identifier": "the cell that says who it is is blank",
@@ -67,7 +70,7 @@ def valid_name(name: str) -> bool:
 
 def address_key(medium: str, address: str) -> str:
     """How addresses of a medium are compared."""
-    return address.lower() if medium == "email" else address
+    return email_key(address) if medium == "email" else address
 
 
 def check_column(

@@ -6,7 +6,7 @@ import sys
 APPLICATION_ID = 0x78706D70
 """`PRAGMA application_id` of every store of ours ("xpmp")."""
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """`PRAGMA user_version` of the newest schema; equals the number of migrations, which a test proves."""
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from xpimport.importing.consent import collect_opt_outs
+from xpimport.importing.consent import collect_opt_outs, match_folded
 from xpimport.importing.formats.opening import open_list
 from xpimport.importing.merging.parts import schema
 from xpimport.importing.sources.source import SourceFile
@@ -58,7 +58,7 @@ def _unfit(run: Run, attributes: Sequence[str]) -> Iterator[tuple[str, str]]:
     if by_email:
         yield "(SELECT count(*) FROM main.profiles WHERE email_key = s.key) > 1", "ambiguous_identifier"
     elif "email" in attributes:
-        adoptable = "SELECT count(*) FROM main.profiles WHERE user_id IS NULL AND email_key = lower(s.email)"
+        adoptable = "SELECT count(*) FROM main.profiles WHERE user_id IS NULL AND email_key = s.email_key"
         known = f"({known} OR 1 = ({adoptable}))"
     if run.definition.mode == "create":
         yield known, "already_exists"
@@ -155,6 +155,8 @@ def _copy_rejections(store: Store, run: Run, table: str) -> None:
 
 def record_opt_outs(store: Store, run: Run, staged: Staged) -> None:
     """Before anything is merged, so that what a row finds does not depend on how the rows fall into batches."""
+    for number in range(len(staged.parts)):
+        match_folded(store, staged.attributes, f"{schema(number)}.people")
     for medium, column in SUBSCRIPTION.items():
         if column not in staged.attributes:
             continue

@@ -80,7 +80,7 @@ def _profile(store: Store, run: Run, attributes: Sequence[str], batch: RankRange
     store.db.execute("DELETE FROM temp.adopted")
     store.db.execute(
         "INSERT INTO temp.adopted SELECT min(rank), profile FROM (SELECT s.rank AS rank, min(p.id) AS profile"
-        f" FROM {batch.people} s JOIN main.profiles p ON p.user_id IS NULL AND p.email_key = lower(s.email)"
+        f" FROM {batch.people} s JOIN main.profiles p ON p.user_id IS NULL AND p.email_key = s.email_key"
         " WHERE s.rank > ? AND s.rank <= ? AND NOT EXISTS (SELECT 1 FROM main.profiles WHERE user_id = s.key)"
         " GROUP BY s.rank HAVING count(*) = 1) GROUP BY profile",
         (batch.after, batch.upto),

@@ -20,7 +20,7 @@ from xpimport.importing.staging.validate import Column, RowLayout
 from xpimport.importing.staging.worker_pool import WorkerPool, worker_pool_for
 from xpimport.rules.definition import Definition, choose_columns
 from xpimport.rules.rows import FILE_STEP
-from xpimport.rules.values import Kinds
+from xpimport.rules.values import EMAIL_KEY, Kinds
 from xpimport.store.driver import sqlite3
 
 Progress = Callable[[int, int, int], None]
@@ -123,6 +123,8 @@ def stage(
             for taken in columns:
                 check_header([column.attribute for column in taken])
         attributes = list(dict.fromkeys(column.attribute for taken in columns for column in taken))
+        if "email" in attributes:
+            attributes.append(EMAIL_KEY)
         total = sum(file.bytes for file in files)
         with worker_pool_for(total, place, attributes) as pool:
             rows = done = 0

@@ -8,7 +8,8 @@ from typing import Any
 
 from xpimport.importing.formats import Malformed
 from xpimport.importing.formats.blocks import ColumnBlock
-from xpimport.rules.values import CheckedColumn, check_column
+from xpimport.rules.emails import email_keys
+from xpimport.rules.values import EMAIL_KEY, CheckedColumn, check_column
 
 Row = tuple[object, ...]
 """Row number, key, and a value for each attribute of the layout."""
@@ -68,8 +69,10 @@ class RowValidator:
                 bad.setdefault(index, (column, reason))
         keys = values[self._layout.identify_by]
         self._put_identifier_first(keys, found, bad)
+        if EMAIL_KEY in self._layout.attributes:
+            values[EMAIL_KEY] = email_keys(values.get("email", [None] * len(keys)))  # type: ignore[arg-type]
         if self._layout.identify_by == "email":
-            keys = [None if key is None else str(key).lower() for key in keys]
+            keys = values[EMAIL_KEY]
         rejected = [self._rejection(found, index, *why) for index, why in bad.items()]
         rejected += [self._malformed(one) for one in found.malformed]
         return keys, self._rows(found, keys, values, bad), rejected

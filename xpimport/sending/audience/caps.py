@@ -1,13 +1,12 @@
-"""How often a person may get a category: rolling caps and a cool-down, counted over all campaigns of the category."""
+"""How often a person may get a category: caps and a cool-down, counted over all campaigns of the category."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from xpimport.clock import now
+from xpimport.rules.frequency import DAYS, limits
 from xpimport.sending.audience import already_sent
 from xpimport.store.database import Store
-
-DAY = 86_400
-SPANS = (("per_day", DAY), ("per_week", 7 * DAY), ("per_month", 30 * DAY))
 
 
 def undecided(store: Store, trigger: int) -> bool:
@@ -23,23 +22,21 @@ def undecided(store: Store, trigger: int) -> bool:
     )
 
 
-def apply(store: Store, trigger: int, campaign: Any) -> None:
-    """Mark, in temp.decision, those for whom one more message of the category would be too many."""
+def apply(store: Store, trigger: int, campaign: Any, zone: ZoneInfo) -> None:
+    """Mark, in temp.decision, those for whom one more message of the category would be too many; days are those of `zone`."""
     category = store.one("SELECT * FROM categories WHERE name = ?", campaign["category"])
     if category is None:
         return
-    at = int(now().timestamp())
-    limits = [(span, category[name]) for name, span in SPANS if category[name] is not None]
-    if category["cool_down"]:
-        limits.append((category["cool_down"], 1))
-    if not limits:
+    caps = {name: category[name] for name in DAYS}
+    found = limits(caps, category["cool_down"], category["cool_down_days"], now(), zone)
+    if not found:
         return
-    over = " OR ".join(f"count(*) FILTER (WHERE d.changed_at > {at - span}) >= {int(limit)}" for span, limit in limits)
-    oldest = at - max(span for span, _ in limits)
+    over = " OR ".join(f"count(*) FILTER (WHERE d.changed_at >= {one.since}) >= {one.count}" for one in found)
+    oldest = min(one.since for one in found)
     store.db.execute(
         "UPDATE temp.decision SET reason = 'frequency_cap' WHERE reason IS NULL AND profile IN (SELECT d.profile_id"
         " FROM campaigns c JOIN triggers g ON g.campaign_id = c.id JOIN deliveries d ON d.trigger_id = g.id"
-        " WHERE c.category = ? AND c.medium = ? AND g.id <> ? AND g.began_at IS NOT NULL AND d.changed_at > ?"
+        " WHERE c.category = ? AND c.medium = ? AND g.id <> ? AND g.began_at IS NOT NULL AND d.changed_at >= ?"
         f" AND {already_sent.taken('g', 'd')} GROUP BY d.profile_id HAVING {over})",
         (category["name"], campaign["medium"], trigger, oldest),
     )

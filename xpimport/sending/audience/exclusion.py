@@ -6,13 +6,16 @@ the last of them nothing has been sent, so an interrupted decision is thrown awa
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from xpimport.clock import now, to_text
 from xpimport.rules.control_group import in_control_group
-from xpimport.rules.definition import ADDRESS, SUBSCRIPTION
+from xpimport.rules.definition import ADDRESS, ADDRESS_KEY, SUBSCRIPTION
 from xpimport.rules.delivery import BEGUN, LEFT_OUT, REACHED, REDECIDED, sql_in
 from xpimport.rules.segments import Segment, parse_segment
+from xpimport.rules.values import address_key
 from xpimport.sending.audience import already_sent, caps
 from xpimport.sending.channels.registry import channel_kind
 from xpimport.sending.triggers import Trigger
@@ -22,17 +25,18 @@ from xpimport.store.database import Store
 BATCH = 20_000
 
 
-def decide_exclusions(store: Store, trigger: Trigger, kinds: Mapping[str, str]) -> None:
+def decide_exclusions(store: Store, trigger: Trigger, kinds: Mapping[str, str], zone: ZoneInfo) -> None:
     """Set down, for everybody in the audience without a final fate, `excluded` with its reason or `pending`.
 
-    `kinds` are the attributes with their types, for the campaign's segment.
+    `kinds` are the attributes with their types, for the campaign's segment; `zone` is the store's, whose calendar days
+    the caps of a category count.
     """
     _clear(store, trigger)
     campaign = store.one("SELECT * FROM campaigns WHERE id = ?", trigger.campaign_id)
     store.db.execute("DROP TABLE IF EXISTS temp.decision")
     store.db.execute(
         "CREATE TEMP TABLE decision (n INTEGER PRIMARY KEY, profile INTEGER NOT NULL, row INTEGER NOT NULL, address TEXT,"
-        " reason TEXT)"
+        " key TEXT, reason TEXT)"
     )
     family = already_sent.family(store, trigger.id)
     segment = parse_segment(campaign["segment"], kinds) if campaign["segment"] else Segment("TRUE", {})
@@ -40,7 +44,7 @@ def decide_exclusions(store: Store, trigger: Trigger, kinds: Mapping[str, str]) 
     if not channel_kind(campaign["channel"]).by_user_id:
         _duplicates(store, trigger, campaign["medium"], family)
     if campaign["category"]:
-        caps.apply(store, trigger.id, campaign)
+        caps.apply(store, trigger.id, campaign, zone)
     if campaign["control_group"]:
         _control_group(store, campaign["id"], campaign["control_group"])
     _write_fates(store, trigger)
@@ -62,8 +66,7 @@ def _clear(store: Store, trigger: Trigger) -> None:
 
 def blocked(medium: str, *, ignore_subscription: bool) -> str:
     """SQL for why a profile p may not be written to now, or NULL; asked again with every message."""
-    column, sub = ADDRESS[medium], SUBSCRIPTION[medium]
-    key = f"lower(p.{column})" if medium == "email" else f"p.{column}"
+    key, sub = f"p.{ADDRESS_KEY[medium]}", SUBSCRIPTION[medium]
     listed = "EXISTS (SELECT 1 FROM {table} x WHERE x.medium = '{medium}' AND x.address = {key})"
     of_list = f"FROM suppressions x WHERE x.medium = '{medium}' AND x.address = {key}"
     cases = (
@@ -82,8 +85,8 @@ def _first_reasons(store: Store, trigger: Trigger, campaign: Any, family: Sequen
     outside = f"CASE WHEN NOT {segment.sql} THEN 'outside_segment' END"
     consent = "NULL" if channel_kind(campaign["channel"]).keeps_consent else _consent(campaign)
     store.db.execute(
-        "INSERT INTO temp.decision (profile, row, address, reason)"
-        f" SELECT a.profile_id, a.row, p.{column}, CASE {cases}"
+        "INSERT INTO temp.decision (profile, row, address, key, reason)"
+        f" SELECT a.profile_id, a.row, p.{column}, p.{ADDRESS_KEY[campaign['medium']]}, CASE {cases}"
         f" ELSE coalesce({consent}, {outside}, CASE WHEN EXISTS (SELECT 1 FROM triggers t"
         " JOIN deliveries d ON d.trigger_id = t.id AND d.profile_id = a.profile_id WHERE t.import_id = :import_id"
         f" AND t.send_at = :send_at AND t.id <> :trigger AND NOT {sql_in('d.state', LEFT_OUT)}"
@@ -131,22 +134,27 @@ def _control_group(store: Store, campaign: int, share: float) -> None:
 
 def _duplicates(store: Store, trigger: Trigger, medium: str, family: Sequence[int]) -> None:
     """Of profiles that share an address, the lowest row is kept; an address this send, or this list's, has reached is done."""
+    store.db.create_function("address_key", 1, partial(_key_or_none, medium), deterministic=True)
     store.db.execute(
         "UPDATE temp.decision SET reason = 'duplicate_address' WHERE n IN (SELECT n FROM (SELECT n, row_number() OVER"
-        " (PARTITION BY lower(address) ORDER BY row, n) AS place FROM temp.decision WHERE reason IS NULL) WHERE place > 1)"
+        " (PARTITION BY key ORDER BY row, n) AS place FROM temp.decision WHERE reason IS NULL) WHERE place > 1)"
     )
     store.db.execute(
-        "UPDATE temp.decision SET reason = 'duplicate_address' WHERE reason IS NULL AND lower(address) IN"
-        f" (SELECT lower(address) FROM deliveries WHERE trigger_id = ? AND {sql_in('state', BEGUN)})",
+        "UPDATE temp.decision SET reason = 'duplicate_address' WHERE reason IS NULL AND key IN"
+        f" (SELECT address_key(address) FROM deliveries WHERE trigger_id = ? AND {sql_in('state', BEGUN)})",
         (trigger.id,),
     )
     if family:
         store.db.execute(
-            "UPDATE temp.decision SET reason = 'duplicate_address' WHERE reason IS NULL AND lower(address) IN"
-            f" (SELECT lower(coalesce(d.address, p.{ADDRESS[medium]})) FROM triggers t JOIN deliveries d"
+            "UPDATE temp.decision SET reason = 'duplicate_address' WHERE reason IS NULL AND key IN"
+            f" (SELECT coalesce(address_key(d.address), p.{ADDRESS_KEY[medium]}) FROM triggers t JOIN deliveries d"
             " ON d.trigger_id = t.id LEFT JOIN profiles p ON p.id = d.profile_id"
             f" WHERE t.id IN ({', '.join(map(str, family))}) AND {already_sent.taken('t', 'd')})"
         )
+
+
+def _key_or_none(medium: str, address: str | None) -> str | None:
+    return None if address is None else address_key(medium, address)
 
 
 def _write_fates(store: Store, trigger: Trigger) -> None:

@@ -226,7 +226,7 @@ def send(store: Store, trigger: Trigger, kinds: Mapping[str, str], settings: Set
         _move(store, trigger, rules.FAILED, "template_error")
         return Sent(triggers.get(store, trigger.id), connected=False, problem=problem.message)
     if not trigger.decided:
-        decide_exclusions(store, trigger, kinds)
+        decide_exclusions(store, trigger, kinds, config.zone)
     elif now() > trigger.retries_end and _any_pending(store, trigger):
         _expire_retries(store, trigger)
         _move(store, trigger, rules.HELD, "resume_too_late")
