@@ -15,7 +15,6 @@ from xpimport.cli.program import as_called, pasteable, split_hint
 from xpimport.hints import command
 
 NOW = "2026-11-24T08:00:00Z"
-LATER = "2026-11-24T09:30:00Z"
 
 LIST = "user_id,email,mobile_number,email_subscription,First name,points\nu1,a@example.com,+353851234567,1,Ann,3\n"
 LIST += "u2,nobody,,1,Bo,4\nu3,c@example.com,,0,Cy,5\n"

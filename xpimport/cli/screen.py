@@ -8,7 +8,6 @@ import csv
 import json
 import shutil
 import sys
-import time
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,10 +15,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from xpimport.cli import markdown
+from xpimport.cli.bars import Bars
 from xpimport.cli.folding import column_widths, folded, said
 from xpimport.clock import now
 from xpimport.rules.durations import format_duration
-from xpimport.rules.forecast import Throughput
 
 _UNSEEN = dict.fromkeys((*range(32), 127, *range(128, 160), *range(8234, 8239), *range(8294, 8298)), "�")
 _UNSEEN.update({9: " ", 10: " ", 13: " ", 0x200B: "\ufffd", 0x200E: "\ufffd", 0x200F: "\ufffd", 0x61C: "\ufffd"})
@@ -293,44 +292,6 @@ def _page_table(rows: list[list[str]], width: int) -> Any:
     for line in lines:
         made.add_row(*map(inline, line))
     return made
-
-
-class Bars:
-    """Progress on stderr, for a run with its stages; silent where stderr is no terminal."""
-
-    def __init__(self, shown: Any) -> None:
-        """Take rich's progress, or None to stay silent."""
-        self._shown = shown
-        self._tasks: dict[str, Any] = {}
-        self._throughputs: dict[str, Throughput] = {}
-
-    def _move(self, name: str, done: int, total: int, count: int, unit: str) -> None:
-        if self._shown is None or total <= 0:
-            return
-        if name not in self._tasks:
-            self._tasks[name] = self._shown.add_task(name, total=total, note="", rate="")
-            self._throughputs[name] = Throughput()
-        self._throughputs[name].note(time.monotonic(), count)
-        rate = self._throughputs[name].rate
-        self._shown.update(
-            self._tasks[name],
-            completed=done,
-            total=total,
-            note=f"{count:,} {unit}",
-            rate="" if rate is None else f"{rate:,.0f} {unit}/s",
-        )
-
-    def reading(self, rows: int, done: int, total: int) -> None:
-        """Rows read, bytes read, bytes in all."""
-        self._move("Reading", done, total, rows, "rows")
-
-    def merging(self, done: int, total: int) -> None:
-        """People merged, people in all."""
-        self._move("Importing", done, total, done, "people")
-
-    def sending(self, done: int, total: int) -> None:
-        """People done, people in all."""
-        self._move("Sending", done, total, done, "people")
 
 
 @contextmanager
