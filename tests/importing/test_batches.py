@@ -82,15 +82,18 @@ class Model:
 
     def take(self, rows: list[tuple[str, ...]], *, mode: str, vouched: bool, clear: bool) -> int:
         """Import one list; returns how many were kept unsubscribed."""
-        rows = [(user_id, normal(email), *rest) for user_id, email, *rest in rows]
+        # A time ahead proves nothing.
+        rows = [(u, normal(email), sub, time if time <= NOW else "", name) for u, email, sub, time, name in rows]
         valid = [row for row in rows if mode == "upsert" or (self.find(row[0], row[1]) is None) == (mode == "create")]
         last = {row[0]: row for row in valid}
         for user_id, email, sub, time, _ in last.values():
             known = next((one for one in self.people if one["user_id"] == user_id), None)
             address = email or (known["email"] if known else None)
             if sub == "0" and address:
-                at = max(self.opted_out.get(address.lower(), ""), time or NOW)
-                self.opted_out[address.lower()] = at
+                self.opt_out(address, time)
+        for row in rows:
+            if row[2] == "0" and row is not last.get(row[0]):
+                self.opt_out_of_other_row(row, last.get(row[0]))
         kept = sum(self.merge(last[user_id], vouched=vouched, clear=clear) for user_id in sorted(last))
         for user_id, _, sub, time, _ in last.values():
             one = self.find(user_id, None)
@@ -99,11 +102,24 @@ class Model:
                 del self.opted_out[address]
         return kept
 
+    def opt_out(self, address: str, time: str) -> None:
+        self.opted_out[address.lower()] = max(self.opted_out.get(address.lower(), ""), time or NOW)
+
+    def opt_out_of_other_row(self, row: tuple[str, ...], last: tuple[str, ...] | None) -> None:
+        """A row that does not come in, or that a later one of the person replaces, says no."""
+        user_id, email, _, time, _ = row
+        if last is not None and last[2] == "1" and time and last[3] > time:
+            return
+        known = next((one for one in self.people if one["user_id"] == user_id), None)
+        for address in (email, last[1] if last else None, known["email"] if known else None):
+            if address:
+                self.opt_out(address, time)
+
     def merge(self, row: tuple[str, ...], *, vouched: bool, clear: bool) -> int:
         """Merge one person; returns 1 where an opt-out stood against what the row asked for."""
         user_id, email, sub, time, name = row
         one = self.find(user_id, email)
-        if new := one is None:
+        if one is None:
             one = {"user_id": user_id, "email": None, "sub": None, "time": None, "name": None}
             self.people.append(one)
         address = (email or one["email"] or "").lower()
@@ -115,7 +131,7 @@ class Model:
         elif sub == "1" or (vouched and one["sub"] != 1):
             kept = int(against)
             if against:
-                final = 0 if new and address in self.opted_out else one["sub"]
+                final = 0 if address in self.opted_out else one["sub"]
             elif sub == "1" or one["sub"] is None:
                 final = 1
         if final != one["sub"]:

@@ -154,6 +154,13 @@ def summary(details: dict[str, Any], zone: str) -> None:
     if rows["kept_unsubscribed"]:
         people = screen.counted(rows["kept_unsubscribed"], "person", "people")
         screen.tell(f"{people} marked as subscribed had opted out, or their address had; they were left so.")
+    if rows["opted_out_of_rejected"]:
+        screen.tell(
+            f"{screen.counted(rows['opted_out_of_rejected'], 'rejected row')} opted somebody out; that was kept."
+        )
+    if rows["time_ahead"]:
+        people = screen.counted(rows["time_ahead"], "person", "people")
+        screen.tell(f"{people} had a time of consent that is still ahead, which takes no opt-out back.")
     if details.get("same_people") is not None:
         last = details["same_people_task"]
         screen.tell(f"{screen.percent(details['same_people'])} of these people were in the last run (task {last}) too.")

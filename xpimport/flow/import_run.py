@@ -17,7 +17,7 @@ from xpimport.hints import command
 from xpimport.importing import earlier_runs, task_notes, tasks
 from xpimport.importing.guards import check_guards
 from xpimport.importing.merging import merge, parts, reconcile
-from xpimport.importing.merging.reconcile import Reconciled
+from xpimport.importing.merging.reconcile import ConsentCounts, Reconciled
 from xpimport.importing.sources.registry import check_source
 from xpimport.importing.sources.source import SourceFile
 from xpimport.importing.staging.stage import Staged, content_hashes, stage
@@ -167,7 +167,7 @@ def _import(store: Store, run: Run, files: list[SourceFile], progress: Progress)
             source_files.check_counts(files, staged.read)
             reconcile.restore_cells(store, run, staged, files)
             reconcile.record_rejections(store, run, staged)
-            _note_staged(store, run, staged, reconciled)
+            _note_staged(store, run, staged, reconciled, reconcile.count_consent(store, run, staged))
     with parts.attached(store, staged.parts, immutable=True):
         merge.merge(store, run, staged, place, merging)
     _complete(store, run, "+".join(hashes))
@@ -191,13 +191,20 @@ def _check_consent(run: Run, targets: Sequence[str]) -> None:
         raise FileRefused(consent_message(run.medium, run.campaign), code="consent_missing")
 
 
-def _note_staged(store: Store, run: Run, staged: Staged, reconciled: Reconciled) -> None:
+def _note_staged(store: Store, run: Run, staged: Staged, reconciled: Reconciled, consent: ConsentCounts) -> None:
     """Hold the list against its guards, and note what reading gave."""
     rest, rows = run.rest_of is not None, (staged.read, reconciled.merged, reconciled.rejected)
     guard = check_guards(store, run.import_id, run.definition, staged.read, reconciled.rejected, rest=rest)
     failed = guard is not None and run.definition.on_guard == "fail"
     task_notes.note_staged(
-        store, run, header=staged.header, ignored=staged.ignored, rows=rows, guard=guard, merging=not failed
+        store,
+        run,
+        header=staged.header,
+        ignored=staged.ignored,
+        rows=rows,
+        consent=(consent.opted_out_of_rejected, consent.time_ahead),
+        guard=guard,
+        merging=not failed,
     )
     if failed:
         raise Failed(f"{guard} Nothing was imported.", code="guard")

@@ -25,6 +25,17 @@ class Consent:
     kept: str
 
 
+def not_ahead(run: Run, column: str) -> str:
+    """SQL for a time of consent, or NULL where it is later than the run's start: a time ahead proves nothing."""
+    return f"CASE WHEN substr({column}, 1, 19) <= '{to_text(run.started_at)[:19]}' THEN {column} END"
+
+
+def _opted_out_at(run: Run, attributes: Sequence[str], medium: str) -> str:
+    """SQL for when the row s opted out by its list, or NULL: as of the start where the list says nothing, or later."""
+    column = SUBSCRIPTION_TIME[medium]
+    return not_ahead(run, f"s.{column}") if column in attributes else "NULL"
+
+
 def collect_opt_outs(store: Store, run: Run, medium: str, attributes: Sequence[str], people: str) -> None:
     """Gather in temp.outs the addresses that opt out in the staged table `people`, with when.
 
@@ -33,7 +44,7 @@ def collect_opt_outs(store: Store, run: Run, medium: str, attributes: Sequence[s
     column, key = ADDRESS_KEY[medium], "user_id"
     if run.definition.identify_by == "email":
         key = "email_key"
-    given = f"s.{SUBSCRIPTION_TIME[medium]}" if SUBSCRIPTION_TIME[medium] in attributes else "NULL"
+    given = _opted_out_at(run, attributes, medium)
     out = f"s.{SUBSCRIPTION[medium]} = 0"
     sources = [
         f"SELECT p.{column} AS address, {given} AS at FROM {people} s JOIN main.profiles p ON p.{key} = s.key WHERE {out}"
@@ -53,6 +64,47 @@ def collect_opt_outs(store: Store, run: Run, medium: str, attributes: Sequence[s
             f" WHERE address IS NOT NULL{known} ORDER BY 1 ON CONFLICT (address) DO UPDATE SET at = max(at, excluded.at)",
             (to_text(run.started_at),),
         )
+
+
+def collect_opt_outs_of_other_rows(
+    store: Store, run: Run, medium: str, attributes: Sequence[str], parts: Sequence[str]
+) -> None:
+    """Gather in temp.outs the addresses of people who opt out in a row that is rejected, or that a later row replaces.
+
+    Their no counts for the address in that row, for the one that the person ends with in this list, and for the one
+    that the profile has; unless the person says yes in this list at a later time.
+    """
+    column, subscription, time_column = ADDRESS_KEY[medium], SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium]
+    key = "email_key" if run.definition.identify_by == "email" else "user_id"
+    address = f"s.{column}" if column in attributes else "NULL"
+    store.db.execute("CREATE TEMP TABLE noes (key TEXT, address TEXT, at TEXT)")
+    for part in parts:
+        for table in ("replaced", "opting_out"):
+            store.db.execute(
+                f"INSERT INTO temp.noes SELECT s.key, {address}, {_opted_out_at(run, attributes, medium)}"
+                f" FROM {part}.{table} s WHERE s.{subscription} = 0"
+            )
+    if store.scalar("SELECT EXISTS (SELECT 1 FROM temp.noes)"):
+        store.db.execute("CREATE INDEX temp.noes_by_key ON noes (key)")
+        sources = ["SELECT n.address, n.at FROM temp.noes n", ""]
+        sources[1] = f"SELECT p.{column}, n.at FROM temp.noes n JOIN main.profiles p ON p.{key} = n.key"
+        for part in parts:
+            if time_column in attributes:
+                store.db.execute(
+                    f"DELETE FROM temp.noes WHERE rowid IN (SELECT n.rowid FROM {part}.people s CROSS JOIN temp.noes n"
+                    f" ON n.key = s.key WHERE s.{subscription} = 1 AND n.at IS NOT NULL"
+                    f" AND {not_ahead(run, f's.{time_column}')} > n.at)"
+                )
+            if column in attributes:
+                sources.append(f"SELECT {address}, n.at FROM {part}.people s CROSS JOIN temp.noes n ON n.key = s.key")
+        for source in sources:
+            store.db.execute(
+                f"INSERT INTO temp.outs SELECT address, coalesce(at, ?) FROM (SELECT NULL AS address, NULL AS at WHERE 0"
+                f" UNION ALL {source}) WHERE address IS NOT NULL"
+                " ON CONFLICT (address) DO UPDATE SET at = max(at, excluded.at)",
+                (to_text(run.started_at),),
+            )
+    store.db.execute("DROP TABLE temp.noes")
 
 
 def match_folded(store: Store, attributes: Sequence[str], people: str) -> None:
@@ -91,7 +143,7 @@ def consent_sql(store: Store, medium: str, run: Run, attributes: Sequence[str]) 
     vouched = medium in run.definition.subscribe
     key = ADDRESS_KEY[medium]
     address = f"coalesce(s.{key}, p.{key})" if key in attributes else f"p.{key}"
-    given = f"s.{time_column}" if time_column in attributes else "NULL"
+    given = not_ahead(run, f"s.{time_column}") if time_column in attributes else "NULL"
     if not mapped and not vouched:
         return Consent(medium, "", f"p.{column}", "0")
     said = f"s.{column}" if mapped else "NULL"
@@ -110,8 +162,8 @@ def consent_sql(store: Store, medium: str, run: Run, attributes: Sequence[str]) 
         # A file's times may have whole seconds, ours have fractions.
         later = f"({given} IS NOT NULL AND substr({given}, 1, 19) > substr({since}, 1, 19))"
         blocked = f"({asked} AND {out} AND NOT {later})"
-    # A new profile of an address that opted out starts as opted out, not as unknown.
-    left = f"CASE WHEN p.id IS NULL AND {o_address} IS NOT NULL THEN 0 ELSE p.{column} END"
+    # Whoever has an address that opted out is opted out, not unknown, and not subscribed.
+    left = f"CASE WHEN {o_address} IS NOT NULL THEN 0 ELSE p.{column} END"
     keeps = f"p.{column}" if not mapped else f"CASE WHEN {said} = 0 THEN 0 ELSE p.{column} END"
     # Vouching is for those who said nothing; a time without a word does not take an opt-out back.
     silent = f" WHEN {said} IS NOT 1 AND p.{column} IS 0 THEN 0" if vouched else ""
@@ -137,7 +189,7 @@ def lift_opt_outs(store: Store, run: Run, medium: str, attributes: Sequence[str]
             f"DELETE FROM opt_outs WHERE medium = ? AND address IN (SELECT o.address FROM {people} s"
             f" JOIN main.profiles p ON p.{key} = s.key JOIN main.opt_outs o ON o.medium = ?"
             f" AND o.address = p.{address} WHERE s.{column} = 1 AND p.{column} = 1"
-            f" AND substr(s.{time_column}, 1, 19) > substr(o.opted_out_at, 1, 19))",
+            f" AND substr({not_ahead(run, f's.{time_column}')}, 1, 19) > substr(o.opted_out_at, 1, 19))",
             (medium, medium),
         )
 

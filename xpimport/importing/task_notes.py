@@ -52,22 +52,26 @@ def note_staged(
     header: Sequence[str],
     ignored: Sequence[str],
     rows: tuple[int, int, int],
+    consent: tuple[int, int],
     guard: str | None,
     merging: bool,
 ) -> None:
     """Record what reading gave: `rows` read, merged and rejected, and what a guard says.
+
+    `consent`: rejected rows whose opt-out counts, and people whose time of consent is still ahead.
 
     From `merging` on a killed run is taken up where it stopped.
     """
     with store.writing():
         store.db.execute(
             "UPDATE tasks SET stage = ?, header = ?, ignored_columns = ?, rows_read = ?, rows_merged = ?,"
-            " rows_rejected = ?, guard = ? WHERE id = ?",
+            " rows_rejected = ?, opted_out_of_rejected = ?, time_ahead = ?, guard = ? WHERE id = ?",
             (
                 "merging" if merging else "reading",
                 json.dumps(header, ensure_ascii=False),
                 json.dumps(ignored, ensure_ascii=False),
                 *rows,
+                *consent,
                 guard,
                 run.task,
             ),

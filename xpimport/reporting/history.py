@@ -19,6 +19,7 @@ from xpimport.store.database import Store
 Details = dict[str, Any]
 
 ROWS = ("read", "created", "updated", "unchanged", "merged", "rejected", "not_imported")
+CONSENT = ("kept_unsubscribed", "opted_out_of_rejected", "time_ahead")
 EVENTS = ("delivered", "opened", "clicked", "bounced", "unsubscribed", "complained")
 
 _SELECT = """
@@ -135,7 +136,7 @@ def _common(row: Any) -> Details:
             "reason": row["trigger_reason"],
             "approval": row["approval"],
         }
-    rows = {name: row[f"rows_{name}"] for name in ROWS} | {"kept_unsubscribed": row["kept_unsubscribed"]}
+    rows = {name: row[f"rows_{name}"] for name in ROWS} | {name: row[name] for name in CONSENT}
     missed = None
     if row["missed_count"]:
         missed = {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from xpimport.clock import to_text
 from xpimport.errors import Refused
-from xpimport.importing.consent import lift_opt_outs
+from xpimport.importing.consent import lift_opt_outs, not_ahead
 from xpimport.importing.merging.parts import schema
 from xpimport.importing.merging.prefetch import Prefetch
 from xpimport.importing.merging.reconcile import PAUSE, record_opt_outs
@@ -169,7 +169,7 @@ class _Merge:
     def _given(self, medium: str) -> str:
         """The time of the subscription that the file gives, or nothing."""
         column = SUBSCRIPTION_TIME[medium]
-        return f"s.{column}" if column in self._staged.attributes else "NULL"
+        return not_ahead(self._run, f"s.{column}") if column in self._staged.attributes else "NULL"
 
     def _update(self, batch: RankRange, resolved: str, within: str) -> None:
         sets = [f'"{name}" = {merged_value(name, self._run)}' for name in self._plain]

@@ -5,13 +5,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from xpimport.importing.consent import collect_opt_outs, match_folded
+from xpimport.clock import to_text
+from xpimport.importing.consent import collect_opt_outs, collect_opt_outs_of_other_rows, match_folded
 from xpimport.importing.formats.opening import open_list
 from xpimport.importing.merging.parts import schema
 from xpimport.importing.sources.source import SourceFile
 from xpimport.importing.staging.stage import Staged, options_of
 from xpimport.importing.tasks import Run
-from xpimport.rules.definition import SUBSCRIPTION
+from xpimport.rules.definition import SUBSCRIPTION, SUBSCRIPTION_TIME
 from xpimport.rules.rows import FILE_STEP
 from xpimport.store.claims import heartbeat
 from xpimport.store.database import Store
@@ -27,6 +28,14 @@ class Reconciled:
     merged: int
     rejected: int
     people: int
+
+
+@dataclass(frozen=True)
+class ConsentCounts:
+    """Rejected rows whose opt-out was kept, and people whose list gives a time of consent that is still ahead."""
+
+    opted_out_of_rejected: int
+    time_ahead: int
 
 
 def reconcile(store: Store, run: Run, staged: Staged) -> Reconciled:
@@ -69,8 +78,14 @@ def _unfit(run: Run, attributes: Sequence[str]) -> Iterator[tuple[str, str]]:
 def _reject(store: Store, staged: Staged, condition: str, column: str, reason: str) -> None:
     """Move the rows that meet a condition to the rejected; an earlier row of the same person takes the place of one."""
     schemas = [schema(number) for number in range(len(staged.parts))]
+    says_no = " OR ".join(f"s.{name} = 0" for name in SUBSCRIPTION.values() if name in staged.attributes)
     for part in schemas:
         for table in ("replaced", "people"):
+            if says_no:
+                own = ", ".join(f's."{name}"' for name in ("row", "key", *staged.attributes))
+                store.db.execute(
+                    f"INSERT INTO {part}.opting_out SELECT {own} FROM {part}.{table} s WHERE ({condition}) AND ({says_no})"
+                )
             store.db.execute(
                 f"INSERT INTO {part}.rejected SELECT s.row, ?, s.key, ?, NULL FROM {part}.{table} s WHERE {condition}",
                 (column, reason),
@@ -155,16 +170,31 @@ def _copy_rejections(store: Store, run: Run, table: str) -> None:
 
 def record_opt_outs(store: Store, run: Run, staged: Staged) -> None:
     """Before anything is merged, so that what a row finds does not depend on how the rows fall into batches."""
-    for number in range(len(staged.parts)):
-        match_folded(store, staged.attributes, f"{schema(number)}.people")
+    parts = [schema(number) for number in range(len(staged.parts))]
+    for part in parts:
+        match_folded(store, staged.attributes, f"{part}.people")
     for medium, column in SUBSCRIPTION.items():
         if column not in staged.attributes:
             continue
         store.db.execute("CREATE TEMP TABLE outs (address TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID")
-        for number in range(len(staged.parts)):
-            collect_opt_outs(store, run, medium, staged.attributes, f"{schema(number)}.people")
+        for part in parts:
+            collect_opt_outs(store, run, medium, staged.attributes, f"{part}.people")
+        collect_opt_outs_of_other_rows(store, run, medium, staged.attributes, parts)
         _keep_opt_outs(store, run, medium)
         store.db.execute("DROP TABLE temp.outs")
+
+
+def count_consent(store: Store, run: Run, staged: Staged) -> ConsentCounts:
+    """What of the list's consent is told apart: see `ConsentCounts`."""
+    times = [name for name in SUBSCRIPTION_TIME.values() if name in staged.attributes]
+    ahead = " OR ".join(f"substr(s.{name}, 1, 19) > ?" for name in times)
+    start = [to_text(run.started_at)[:19]] * len(times)
+    opted_out = time_ahead = 0
+    for number in range(len(staged.parts)):
+        opted_out += store.scalar(f"SELECT count(*) FROM {schema(number)}.opting_out")
+        if times:
+            time_ahead += store.scalar(f"SELECT count(*) FROM {schema(number)}.people s WHERE {ahead}", *start)
+    return ConsentCounts(opted_out, time_ahead)
 
 
 def _keep_opt_outs(store: Store, run: Run, medium: str) -> None:

@@ -7,14 +7,15 @@ the store's index, which is what a merge into ten million profiles lives on. A s
     people    rank (ascending with key), row, key, a column an attribute; one row a key
     replaced  the same without rank: rows that a later row of the same key replaces
     rejected  row, column, value, reason, cells
+    opting_out  as replaced: rejected rows that say no to being written to
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from xpimport.importing.staging.validate import Row
+from xpimport.importing.staging.validate import ValidatedBlock
 from xpimport.store.driver import sqlite3
 
 SAMPLE_STEP = 500
@@ -63,17 +64,20 @@ class RowWriter:
         self._db = _scratch(path)
         self._db.execute("BEGIN")
         self._db.execute(_REJECTED)
-        self._db.execute(f"CREATE TABLE gathered ({_columns(attributes)})")
-        self._insert = f"INSERT INTO gathered VALUES (?, ?{', ?' * len(attributes)})"
+        for table in ("gathered", "opting_out"):
+            self._db.execute(f"CREATE TABLE {table} ({_columns(attributes)})")
+        self._insert = f"INSERT INTO {{}} VALUES (?, ?{', ?' * len(attributes)})"
         self._step = SAMPLE_STEP
         self._samples: list[str] = []
 
-    def add(self, keys: Sequence[str | None], rows: Iterable[Row], rejected: Sequence[Row]) -> None:
-        """Take checked rows, and the rejected ones; `keys` are those of all of them, for a sample."""
-        self._db.executemany(self._insert, rows)
-        if rejected:
-            self._db.executemany("INSERT INTO rejected VALUES (?, ?, ?, ?, ?)", rejected)
-        self._samples += [key for key in keys[:: self._step] if key]
+    def add(self, block: ValidatedBlock) -> None:
+        """Take checked rows, and the rejected ones."""
+        self._db.executemany(self._insert.format("gathered"), block.rows)
+        if block.rejected:
+            self._db.executemany("INSERT INTO rejected VALUES (?, ?, ?, ?, ?)", block.rejected)
+        if block.opting_out:
+            self._db.executemany(self._insert.format("opting_out"), block.opting_out)
+        self._samples += [key for key in block.keys[:: self._step] if key]
         if len(self._samples) > MOST_SAMPLES:
             self._samples = self._samples[::2]
             self._step *= 2
@@ -113,7 +117,8 @@ def sort_range(
             db.execute(f"ATTACH DATABASE ? AS gathered_{number}", (str(file),))
         db.execute("BEGIN")
         db.execute(f"CREATE TABLE people (rank INTEGER PRIMARY KEY, {names})")
-        db.execute(f"CREATE TABLE replaced ({names})")
+        for table in ("replaced", "opting_out"):
+            db.execute(f"CREATE TABLE {table} ({names})")
         db.execute(_REJECTED)
         parts = [f"SELECT {names} FROM gathered_{number}.gathered WHERE {within}" for number in range(len(gathered))]
         db.execute(
@@ -124,7 +129,8 @@ def sort_range(
         wanted = ", ".join(f"a.{name}" for name in names.split(", "))
         db.execute(f"INSERT INTO replaced SELECT {wanted} {again}")
         db.execute(f"DELETE FROM people WHERE rank IN (SELECT a.rank {again})")
-        db.execute(f"INSERT INTO rejected SELECT * FROM gathered_{gathered.index(own)}.rejected")
+        for table in ("rejected", "opting_out"):
+            db.execute(f"INSERT INTO {table} SELECT * FROM gathered_{gathered.index(own)}.{table}")
         people = db.execute("SELECT count(*) FROM people").fetchone()[0]
         db.execute("COMMIT")
     return SortedPart(str(path), int(people))

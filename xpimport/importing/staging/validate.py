@@ -1,13 +1,14 @@
 """Checks records column by column and parts the good rows from the rejected ones."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any
 
 from xpimport.importing.formats import Malformed
 from xpimport.importing.formats.blocks import ColumnBlock
+from xpimport.rules.definition import SUBSCRIPTION
 from xpimport.rules.emails import email_keys
 from xpimport.rules.values import EMAIL_KEY, CheckedColumn, check_column
 
@@ -45,6 +46,23 @@ class RowLayout:
     region: str | None = None
 
 
+@dataclass(frozen=True)
+class ValidatedBlock:
+    """Records that were checked.
+
+    Attributes:
+        keys: of all of them, None where there is none.
+        rows: the good ones.
+        rejected: (row number, column, value, code, cells as JSON).
+        opting_out: those of the rejected ones that say no, as rows with what is good of them.
+    """
+
+    keys: Sequence[Any]
+    rows: Iterable[Row]
+    rejected: list[Row]
+    opting_out: list[Row]
+
+
 class RowValidator:
     """Checks the records of one file."""
 
@@ -55,11 +73,8 @@ class RowValidator:
     def _checked(self, column: Column, cells: Sequence[str]) -> CheckedColumn:
         return check_column(column.kind, cells, column.max_length, region=self._layout.region)
 
-    def check(self, found: ColumnBlock) -> tuple[Sequence[Any], Iterable[Row], list[Row]]:
-        """Part records into good rows and rejections: (row number, column, value, code, cells as JSON).
-
-        Returns: the keys of all records (None where there is none), the good rows, the rejections.
-        """
+    def check(self, found: ColumnBlock) -> ValidatedBlock:
+        """Part records into good rows and rejected ones."""
         bad: dict[int, tuple[Column, str]] = {}
         values: dict[str, Sequence[object]] = {}
         for column in self._layout.columns:
@@ -75,7 +90,26 @@ class RowValidator:
             keys = values[EMAIL_KEY]
         rejected = [self._rejection(found, index, *why) for index, why in bad.items()]
         rejected += [self._malformed(one) for one in found.malformed]
-        return keys, self._rows(found, keys, values, bad), rejected
+        return ValidatedBlock(
+            keys, self._rows(found, keys, values, bad), rejected, self._opting_out(found, keys, values, bad)
+        )
+
+    def _opting_out(
+        self,
+        found: ColumnBlock,
+        keys: Sequence[object],
+        values: dict[str, Sequence[object]],
+        bad: Mapping[int, object],
+    ) -> list[Row]:
+        """Rejected rows that say no: an opt-out counts, whatever else is wrong with its row."""
+        said = [values[name] for name in SUBSCRIPTION.values() if name in values]
+        nothing: Sequence[object] = [None] * len(keys)
+        laid = [values.get(name, nothing) for name in self._layout.attributes]
+        return [
+            (self._layout.base + found.lines[index], keys[index], *(column[index] for column in laid))
+            for index in bad
+            if any(column[index] == 0 and column[index] is not None for column in said)
+        ]
 
     def _put_identifier_first(
         self, keys: Sequence[object], found: ColumnBlock, bad: dict[int, tuple[Column, str]]

@@ -42,7 +42,7 @@ class Worker:
     def take_columns(self, found: ColumnBlock) -> None:
         """Check records that were read already."""
         assert self._validator is not None  # noqa: S101 - `open` comes first
-        self.gatherer.add(*self._validator.check(found))
+        self.gatherer.add(self._validator.check(found))
 
     def sort(self, part: Path, gathered: Sequence[Path], between: Range) -> SortedPart:
         """Make a sorted part of a range of the keys that all workers have gathered."""
