@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from servers.smtp_peer import smtp_peer
 from shop import open_shop
 
-from xpimport.sending.content.compose import key_of
+from xpimport.rules.tokens import Purpose, make_key
 
 KILLED = Path(__file__).parents[1] / "servers" / "killed.py"
 MESSAGE_ID = re.compile(rb"^Message-ID: <([0-9a-f]+)@", re.MULTILINE)
@@ -113,11 +113,11 @@ class Operator(RuleBasedStateMachine):
         got = Counter(MESSAGE_ID.search(message)[1].decode() for message in list(self.peer.messages))  # type: ignore[index]
         assert max(got.values(), default=0) <= 1
         with contextlib.closing(sqlite3.connect(self.db)) as look:
-            (store,) = look.execute("SELECT value FROM settings WHERE name = 'store.id'").fetchone()
+            (secret,) = look.execute("SELECT value FROM settings WHERE name = 'store.secret'").fetchone() or ("",)
             rows = look.execute("SELECT trigger_id, profile_id, state FROM deliveries").fetchall()
             tasks = [task for (task,) in look.execute("SELECT id FROM tasks")]
         for trigger, profile, state in rows:
-            came = got[key_of(store, trigger, profile)]
+            came = got[make_key(bytes.fromhex(secret), Purpose.MESSAGE, 1, trigger, profile)]
             if state == "accepted":
                 assert came == 1
             elif state not in {"uncertain", "attempting"}:

@@ -19,6 +19,7 @@ from xpimport.flow.campaigns import preview as preview_message
 from xpimport.hints import command
 from xpimport.people.profiles import find_profile
 from xpimport.rules.delivery import ACCEPTED
+from xpimport.sending import triggers
 from xpimport.sending.channels.registry import medium_of
 
 app = group("What is sent, over which channel, and who may not get it.")
@@ -52,8 +53,11 @@ def edit(ctx: typer.Context, name: Name, options: dict[str, Any]) -> None:
         files = attached(options)
         if files is not None:
             draft = replace(draft, attachments=tuple(file.name for file in files))
-        keep_campaign(store, draft, files)
+        kept = keep_campaign(store, draft, files)
+        sending = triggers.keeping_content(store, kept.id)
     screen.say(f"Changed the campaign {name}.")
+    for task in sending:
+        screen.say(f"The send of task {task} has begun and keeps the old content: {command('task', 'show', task)}")
 
 
 @app.command("list", epilog="Example: xpimport campaign list --json")

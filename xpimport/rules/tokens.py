@@ -1,36 +1,121 @@
-"""Unsubscribe tokens: who got which message, signed, and good for ever, since an opt-out must never be refused."""
+"""Signed keys that name a person's message in a send: in Message-IDs, provider variables and links.
+
+A key is (epoch, trigger, profile) as variable-length numbers, and a short HMAC under its purpose, in base32 of small
+letters, which survives folded case and fits the local part of an address. The epoch changes when a store goes on from
+an older copy of itself, so that a number that is given out again never makes the same key.
+"""
 
 import hmac
 import struct
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
+from dataclasses import dataclass
+from enum import Enum
 
+_SHORTEST_TAG = 8
 _PLAIN = struct.Struct(">II")
 _WIDE = struct.Struct(">QQ")
 _SIGNED = 16
 
 
-def make_token(secret: bytes, trigger: int, profile: int) -> str:
-    """The token of one person's message in one send: letters, digits, `-` and `_`."""
+class Purpose(Enum):
+    """What a key may be used for: who sees a Message-ID must not be able to opt that person out."""
+
+    MESSAGE = b"message"
+    UNSUBSCRIBE = b"unsubscribe"
+
+
+_OCTETS = {Purpose.MESSAGE: 20, Purpose.UNSUBSCRIBE: 25}
+"""Of a whole key: 32 and 40 letters."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """Whom a key names; `epoch` None: a key of a store before there were epochs."""
+
+    epoch: int | None
+    trigger: int
+    profile: int
+
+
+def make_key(secret: bytes, purpose: Purpose, epoch: int, trigger: int, profile: int) -> str:
+    """The key of one person's message in one send, for one purpose."""
+    plain = b"".join(map(_varint, (epoch, trigger, profile)))
+    length = max(_OCTETS[purpose] - len(plain), _SHORTEST_TAG)
+    return b32encode(plain + _tag(secret, purpose, plain)[:length]).decode("ascii").rstrip("=").lower()
+
+
+def read_key(secret: bytes, purpose: Purpose, key: str) -> Named | None:
+    """Whom a key names; None where it is not one of ours for this purpose. Case does not matter."""
+    try:
+        octets = b32decode(key.upper() + "=" * (-len(key) % 8))
+    except (Error, ValueError):
+        return None
+    numbers, place = [], 0
+    for _ in range(3):
+        number, place = _number(octets, place)
+        if number is None:
+            return None
+        numbers.append(number)
+    plain, tag = octets[:place], octets[place:]
+    if len(tag) != max(_OCTETS[purpose] - len(plain), _SHORTEST_TAG):
+        return None
+    if not hmac.compare_digest(tag, _tag(secret, purpose, plain)[: len(tag)]):
+        return None
+    # Of the last letter's bits not all count: only the way that it was written is ours.
+    return Named(*numbers) if make_key(secret, purpose, *numbers) == key.lower() else None
+
+
+def _varint(number: int) -> bytes:
+    octets = bytearray()
+    while number > 0x7F:
+        octets.append(number & 0x7F | 0x80)
+        number >>= 7
+    octets.append(number)
+    return bytes(octets)
+
+
+def _number(octets: bytes, place: int) -> tuple[int | None, int]:
+    number = 0
+    for shift in range(0, 64, 7):
+        if place >= len(octets):
+            return None, place
+        octet = octets[place]
+        number |= (octet & 0x7F) << shift
+        place += 1
+        if not octet & 0x80:
+            return number, place
+    return None, place
+
+
+def _tag(secret: bytes, purpose: Purpose, plain: bytes) -> bytes:
+    return hmac.digest(secret, b"key " + purpose.value + b"\0" + plain, "sha256")
+
+
+def read_unsubscribe_token(secret: bytes, token: str) -> Named | None:
+    """Whom an opt-out token names, of whatever age: an opt-out is never refused because its message is old."""
+    return read_key(secret, Purpose.UNSUBSCRIBE, token) or _read_old_token(secret, token)
+
+
+def make_old_token(secret: bytes, trigger: int, profile: int) -> str:
+    """The opt-out token of a send that began before there were epochs, which keeps its tokens to its end."""
     plain = (_PLAIN if max(trigger, profile) < 1 << 32 else _WIDE).pack(trigger, profile)
-    return urlsafe_b64encode(plain + _signature(secret, plain)).rstrip(b"=").decode("ascii")
+    return urlsafe_b64encode(plain + _old_signature(secret, plain)).rstrip(b"=").decode("ascii")
 
 
-def read_token(secret: bytes, token: str) -> tuple[int, int] | None:
-    """The trigger and the profile that a token names; None where it is not one of ours."""
+def _read_old_token(secret: bytes, token: str) -> Named | None:
     try:
         octets = urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
     except (Error, ValueError):
         return None
     plain, signature = octets[:-_SIGNED], octets[-_SIGNED:]
-    if len(plain) not in (_PLAIN.size, _WIDE.size) or not hmac.compare_digest(signature, _signature(secret, plain)):
+    if len(plain) not in (_PLAIN.size, _WIDE.size) or not hmac.compare_digest(signature, _old_signature(secret, plain)):
         return None
-    # Of the last letter's bits not all count: only the way that it was written is ours.
     if urlsafe_b64encode(octets).rstrip(b"=").decode("ascii") != token:
         return None
     trigger, profile = (_PLAIN if len(plain) == _PLAIN.size else _WIDE).unpack(plain)
-    return trigger, profile
+    return Named(None, trigger, profile)
 
 
-def _signature(secret: bytes, plain: bytes) -> bytes:
+def _old_signature(secret: bytes, plain: bytes) -> bytes:
     return hmac.digest(secret, b"unsubscribe" + plain, "sha256")[:_SIGNED]

@@ -99,7 +99,8 @@ def release(store: Store, task: int, at: datetime | None) -> Trigger:
         # Exclusions are decided anew, for everybody who has no final fate yet.
         # Somebody who releases a trigger has looked at it: that is an approval, and the end of its canary.
         store.db.execute(
-            "UPDATE triggers SET decided_at = NULL, approval = CASE WHEN approval IS NOT NULL THEN 'given' END,"
+            "UPDATE triggers SET decided_at = NULL, content_id = NULL,"
+            " approval = CASE WHEN approval IS NOT NULL THEN 'given' END,"
             " canary = CASE WHEN canary_until IS NULL THEN canary END WHERE id = ?",
             (trigger.id,),
         )
@@ -158,7 +159,7 @@ def resend(store: Store, task: int, which: str) -> tuple[Trigger, int]:
             raise Refused(f"Nobody of task {task} is {which}, so there is nothing to send again.")
         triggers.move(store, trigger.id, trigger.state, rules.SCHEDULED, "resent", send_at=now(), wake_at=now())
         # What was decided stays decided: nobody else is sent to, and who has opted out since is left out.
-        store.db.execute("UPDATE triggers SET canary = NULL WHERE id = ?", (trigger.id,))
+        store.db.execute("UPDATE triggers SET canary = NULL, content_id = NULL WHERE id = ?", (trigger.id,))
         return triggers.get(store, trigger.id), count
 
 

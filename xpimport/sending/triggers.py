@@ -14,7 +14,10 @@ from xpimport.store.database import Store
 
 @dataclass(frozen=True)
 class Trigger:
-    """A trigger as it stands; instants in UTC, `send_at` None while a send at once waits for its import."""
+    """A trigger as it stands; instants in UTC, `send_at` None while a send at once waits for its import.
+
+    `key_epoch` None: it began before there were epochs. `content_id` None: its content is not frozen yet.
+    """
 
     id: int
     task: int
@@ -34,6 +37,8 @@ class Trigger:
     canary: Canary | None
     canary_below: int | None
     canary_until: datetime | None
+    key_epoch: int | None
+    content_id: int | None
 
     @property
     def retries_end(self) -> datetime:
@@ -65,6 +70,8 @@ def trigger_of(row: Any) -> Trigger:
         canary=Canary.from_json(row["canary"]) if row["canary"] else None,
         canary_below=row["canary_below"],
         canary_until=from_text(row["canary_until"]) if row["canary_until"] else None,
+        key_epoch=row["key_epoch"],
+        content_id=row["content_id"],
     )
 
 
@@ -88,8 +95,8 @@ def create(
     if definition.canary:
         canary = Canary(definition.canary, definition.canary_wait, definition.canary_max_failed).to_json()
     cursor = store.db.execute(
-        "INSERT INTO triggers (task_id, import_id, campaign_id, state, send_at, grace, retry_for, wake_at, canary, approval)"
-        " VALUES (?, ?, ?, 'waiting', ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO triggers (task_id, import_id, campaign_id, state, send_at, grace, retry_for, wake_at, canary, approval,"
+        " key_epoch) VALUES (?, ?, ?, 'waiting', ?, ?, ?, ?, ?, ?, (SELECT key_epoch FROM high_water))",
         (
             task,
             import_id,
@@ -189,6 +196,15 @@ def ignore_late(store: Store) -> list[int]:
             if move(store, row["id"], rules.WAITING, rules.IGNORED, "import_too_late"):
                 tasks.append(row["task_id"])
     return tasks
+
+
+def keeping_content(store: Store, campaign_id: int) -> list[int]:
+    """The tasks whose send of a campaign has begun and is not over: a change of the campaign is not for them."""
+    rows = store.all(
+        "SELECT task_id FROM triggers WHERE campaign_id = ? AND content_id IS NOT NULL AND state = 'sending' ORDER BY id",
+        campaign_id,
+    )
+    return [row["task_id"] for row in rows]
 
 
 def switched_off(store: Store) -> bool:

@@ -150,8 +150,8 @@ def composer(content: MessageContent) -> Composer:
     )
 
 
-def key_of(store_id: str, trigger: int, profile: int) -> str:
-    """The idempotency key of a person's message in a send: the same on every attempt, different in every store."""
+def old_key_of(store_id: str, trigger: int, profile: int) -> str:
+    """The key of a person's message in a send that began before keys had epochs; the same on every attempt."""
     return hashlib.sha256(f"{store_id}/{trigger}/{profile}".encode()).hexdigest()[:32]
 
 

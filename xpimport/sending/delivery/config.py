@@ -17,7 +17,9 @@ from xpimport.rules.throttle import RateLimiter, Window, parse_rate, parse_windo
 from xpimport.sending.channels.declaration import ChannelKind
 from xpimport.sending.channels.registry import channel_kind
 from xpimport.sending.content.compose import Composer, MessageContent, composer, content_of, secret_of
+from xpimport.sending.content.frozen import frozen_content
 from xpimport.sending.delivery.ledger import IntentContext
+from xpimport.sending.triggers import Trigger
 from xpimport.store.database import Store
 
 Progress = Callable[[int, int], None]
@@ -89,19 +91,18 @@ class SendConfig:
         return self.window is None or self.window.is_open(now(), self.zone)
 
 
-def load_config(store: Store, campaign_id: int, kinds: Mapping[str, str], settings: Settings) -> SendConfig:
-    """A campaign as it stands at this moment, ready to send.
+def load_config(
+    store: Store, campaign_id: int, kinds: Mapping[str, str], settings: Settings, trigger: Trigger | None = None
+) -> SendConfig:
+    """A campaign ready to send: its content as it is now, or as it was when `trigger` was first claimed.
 
     Raises:
         Invalid: a template, the From address or a setting is broken.
     """
     row = store.one("SELECT * FROM campaigns WHERE id = ?", campaign_id)
-    content = content_of(
-        row,
-        kinds,
-        settings,
-        store.all("SELECT name, type, content FROM campaign_files WHERE campaign_id = ? ORDER BY rowid", campaign_id),
-    )
+    content = content_now(store, row, kinds, settings)
+    if trigger is not None:
+        content = frozen_content(store, trigger, content)
     options = content["options"]
     return SendConfig(
         campaign=IntentContext(
@@ -113,14 +114,20 @@ def load_config(store: Store, campaign_id: int, kinds: Mapping[str, str], settin
         ),
         content=content,
         compose=composer(content),
-        kind=channel_kind(row["channel"]),
+        kind=channel_kind(content["channel"]),
         settings=settings,
         options=options,
-        place=channel_directory(store, row["channel"]),
+        place=channel_directory(store, content["channel"]),
         limiter=RateLimiter(parse_rate(options["rate"]) if options.get("rate") else None, time.monotonic()),
         window=parse_window(options["window"]) if options.get("window") else None,
         zone=settings[TIMEZONE],
     )
+
+
+def content_now(store: Store, row: Any, kinds: Mapping[str, str], settings: Settings) -> MessageContent:
+    """What the campaign in `row` sends as it stands."""
+    files = store.all("SELECT name, type, content FROM campaign_files WHERE campaign_id = ? ORDER BY rowid", row["id"])
+    return content_of(row, kinds, settings, files)
 
 
 def channel_directory(store: Store, kind: str) -> Path:

@@ -11,12 +11,12 @@ from xpimport.rules.bounces import is_bounce
 from xpimport.rules.definition import ADDRESS
 from xpimport.rules.delivery import FAILED, RETRY, SETTLED, Verdict
 from xpimport.rules.throttle import retry_wait
-from xpimport.rules.tokens import make_token
+from xpimport.rules.tokens import Purpose, make_key, make_old_token
 from xpimport.rules.trigger import backoff
 from xpimport.rules.values import address_key
 from xpimport.sending.audience.exclusion import blocked
 from xpimport.sending.channels import Outcome
-from xpimport.sending.content.compose import Job, address_of, key_of, select_profile
+from xpimport.sending.content.compose import Job, address_of, old_key_of, select_profile
 from xpimport.sending.triggers import Trigger, switched_off
 from xpimport.store.addresses import suppress
 from xpimport.store.claims import heartbeat
@@ -215,9 +215,16 @@ class Granter:
         except Invalid as problem:
             self._exclude(row, "invalid_address", problem.message, at)
             return None
-        key = key_of(self._campaign.store_id, self._trigger.id, row["profile_id"])
-        token = make_token(self._campaign.secret, self._trigger.id, row["profile_id"])
+        key, token = self._keys(row["profile_id"])
         return Grant(row["profile_id"], row["attempts"] + 1, (key, values, address, at.isoformat(), token))
+
+    def _keys(self, profile: int) -> tuple[str, str]:
+        """The message's key and its opt-out token."""
+        secret, trigger = self._campaign.secret, self._trigger
+        if trigger.key_epoch is None:
+            return old_key_of(self._campaign.store_id, trigger.id, profile), make_old_token(secret, trigger.id, profile)
+        named = (trigger.key_epoch, trigger.id, profile)
+        return make_key(secret, Purpose.MESSAGE, *named), make_key(secret, Purpose.UNSUBSCRIBE, *named)
 
     def _why_not(self, row: Any) -> str | None:
         if row["found"] is None:

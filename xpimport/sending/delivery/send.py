@@ -221,7 +221,7 @@ def send(store: Store, trigger: Trigger, kinds: Mapping[str, str], settings: Set
     """Send a claimed trigger as far as it goes now; every state of it is in the store, whatever happens."""
     ledger.mark_interrupted(store, trigger)
     try:
-        config = load_config(store, trigger.campaign_id, kinds, settings)
+        config = load_config(store, trigger.campaign_id, kinds, settings, trigger)
     except Invalid as problem:
         _move(store, trigger, rules.FAILED, "template_error")
         return Sent(triggers.get(store, trigger.id), connected=False, problem=problem.message)
