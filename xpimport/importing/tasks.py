@@ -211,12 +211,12 @@ def wait_for_file(
     with store.writing():
         store.db.execute(
             "UPDATE tasks SET status = 'waiting_for_file', owner = NULL, heartbeat = NULL, look = ?, wake_at = ?,"
-            " wait_until = ?, progress = ? WHERE id = ?",
+            " wait_until = ?, waiting_because = ?, progress = NULL WHERE id = ?",
             (
                 json.dumps(look) if look is not None else None,
                 to_text(wake),
                 to_text(until),
-                f"waiting: {why}",
+                why,
                 task,
             ),
         )

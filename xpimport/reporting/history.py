@@ -56,8 +56,7 @@ def task_details(store: Store, task: int) -> Details:
     details["same_people"] = row["same_people"]
     details["same_people_task"] = _last_before(store, row) if row["same_people"] is not None else None
     details["progress"] = _progress(row)
-    waiting = row["status"] == "waiting_for_file" and row["progress"]
-    details["waiting_because"] = row["progress"].removeprefix("waiting: ") if waiting else None
+    details["waiting_because"] = row["waiting_because"] if row["status"] == "waiting_for_file" else None
     details["notes"] = json.loads(row["notes"])
     details["expected_at"] = _expected_at(store, row)
     details["moves"] = _moves(store, row["trigger_id"])
@@ -73,8 +72,7 @@ def _rejections(store: Store, task: int) -> list[Details]:
 
 
 def _note(row: Any) -> Details | None:
-    # An earlier version noted a sentence.
-    if row["status"] != "running" or not (row["progress"] or "").startswith("{"):
+    if row["status"] != "running" or not row["progress"]:
         return None
     note: Details = json.loads(row["progress"])
     return note
