@@ -43,7 +43,7 @@ def test_the_task_tells_how_far_it_is_while_it_runs(shop, tmp_path, monkeypatch)
         progress = Progress(look, look, look)
         import_run.run_now(worker, "list", source=None, again=False, progress=progress)
         assert task_details(looker, 1)["progress"] is None
-    assert {one["stage"] for one in seen} >= {"reading", "settling", "merging"}
+    assert {one["stage"] for one in seen} >= {"reading", "reconciling", "merging"}
     assert {tuple(one) for one in seen} == {("stage", "done", "total", "unit", "rate", "seconds_left")}
     for stage, unit, slack in (("reading", "rows", 0.5), ("merging", "people", 0)):
         told = [one for one in seen if one["stage"] == stage]

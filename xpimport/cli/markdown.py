@@ -14,21 +14,21 @@ _PAGE_LINK = re.compile(r"\[([^]]+)\]\([\w-]+\.md\)")
 
 
 @dataclass(frozen=True)
-class Block:
+class MarkdownBlock:
     """A part of a page: `title`, `heading`, `code`, `table` or `prose`, and its lines without the marks around them."""
 
     kind: str
     lines: tuple[str, ...]
 
 
-def blocks(text: str) -> Iterator[Block]:
+def blocks(text: str) -> Iterator[MarkdownBlock]:
     """The blocks of a page in order, of links to other pages their words. Blank lines part all but the lines of code."""
     code: list[str] | None = None
     prose: list[str] = []
     for line in [*_PAGE_LINK.sub(r"\1", text).splitlines(), ""]:
         if line.startswith("```"):
             if code is not None:
-                yield Block("code", tuple(code))
+                yield MarkdownBlock("code", tuple(code))
             code = [] if code is None else None
         elif code is not None:
             code.append(line)
@@ -39,10 +39,12 @@ def blocks(text: str) -> Iterator[Block]:
             prose = []
 
 
-def _block(lines: Sequence[str]) -> Block:
+def _block(lines: Sequence[str]) -> MarkdownBlock:
     if lines[0].startswith("#"):
-        return Block("title" if lines[0].startswith("# ") else "heading", tuple(line.lstrip("# ") for line in lines))
-    return Block("table" if lines[0].startswith("|") else "prose", tuple(lines))
+        return MarkdownBlock(
+            "title" if lines[0].startswith("# ") else "heading", tuple(line.lstrip("# ") for line in lines)
+        )
+    return MarkdownBlock("table" if lines[0].startswith("|") else "prose", tuple(lines))
 
 
 def cells(line: str) -> list[str]:

@@ -160,7 +160,7 @@ def _import(store: Store, run: Run, files: list[SourceFile], progress: Progress)
         beat.merging(done, total)
 
     staged = stage(place, files, run.definition, run.kinds, reading, partial(_check_consent, run))
-    beat("settling", staged.read, staged.read, "rows")
+    beat("reconciling", staged.read, staged.read, "rows")
     with parts.attached(store, staged.parts):
         reconciled = reconcile.reconcile(store, run, staged)
         if run.stage != "merging":

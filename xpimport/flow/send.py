@@ -11,7 +11,7 @@ from xpimport.store.database import Store
 
 
 def send_due(store: Store, trigger: Trigger, progress: Progress) -> Sent | None:
-    """Claim a due trigger and send it; None when it was not to be had, or was settled without sending."""
+    """Claim a due trigger and send it; None when it was not to be had, or was decided without sending."""
     claimed = claim.claim(store, trigger)
     if claimed is None:
         return None

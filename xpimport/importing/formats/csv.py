@@ -18,7 +18,7 @@ from xpimport.errors import FileRefused, Invalid
 from xpimport.importing.formats import Malformed, Reader, RecordBatch, cut
 from xpimport.importing.formats.blocks import LineBlock, stand_alone
 from xpimport.importing.formats.header import checked_header
-from xpimport.importing.formats.text import LINE_LIMIT, Block, TextBlocks, line_too_long, split_lines
+from xpimport.importing.formats.text import LINE_LIMIT, DecodedBlock, TextBlocks, line_too_long, split_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -131,14 +131,14 @@ class CsvReader(Reader):
             else:
                 yield whole
 
-    def _texts(self) -> Iterator[tuple[str, Block]]:
+    def _texts(self) -> Iterator[tuple[str, DecodedBlock]]:
         """Each block with what the one before left over."""
         for block in chain([self._first], self._blocks):
             text, self._rest = self._rest + block.text, ""
             if text or block.last:
                 yield text, block
 
-    def _records(self, text: str, block: Block, size: int) -> Iterator[RecordBatch]:
+    def _records(self, text: str, block: DecodedBlock, size: int) -> Iterator[RecordBatch]:
         with _no_collection():
             parsed = self._parse(text, last=block.last)
         self._rest = parsed.rest
@@ -163,7 +163,7 @@ class CsvReader(Reader):
 
     # -- the header -------------------------------------------------------------------------------------------
 
-    def _read_header(self) -> tuple[list[str], Block]:
+    def _read_header(self) -> tuple[list[str], DecodedBlock]:
         """Return the header and what is left of the block in which it ends."""
         rest = ""
         for block in self._blocks:
@@ -179,7 +179,7 @@ class CsvReader(Reader):
                 names = self._check_header(header, "".join(lines[start : feed.position]), self._line + start)
                 self._line += feed.position
                 left = "".join(lines[feed.position :])
-                return names, Block(left, block.offset, block.last)
+                return names, DecodedBlock(left, block.offset, block.last)
             rest = "".join(lines[start:])
             self._line += start
             if len(rest) > LINE_LIMIT:

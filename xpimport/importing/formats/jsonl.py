@@ -16,7 +16,7 @@ from xpimport.errors import FileRefused
 from xpimport.importing.formats import Malformed, Reader, RecordBatch, cut
 from xpimport.importing.formats.cells import Digits, json_text, text_of
 from xpimport.importing.formats.header import COLUMN_LIMIT, checked_header
-from xpimport.importing.formats.text import LINE_LIMIT, Block, TextBlocks, line_too_long, split_lines
+from xpimport.importing.formats.text import LINE_LIMIT, DecodedBlock, TextBlocks, line_too_long, split_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,7 +99,7 @@ class JsonlReader(Reader):
             yield from cut(self._read(lines, first, block), size)
             first += len(lines)
 
-    def _read(self, lines: list[str], first: int, block: Block) -> RecordBatch:
+    def _read(self, lines: list[str], first: int, block: DecodedBlock) -> RecordBatch:
         """The objects of a block whose first line has the number `first`."""
         records: list[list[str]] = []
         numbers: list[int] = []

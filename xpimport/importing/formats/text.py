@@ -48,7 +48,7 @@ class Stream(Protocol):
 
 
 @dataclass(frozen=True)
-class Block:
+class DecodedBlock:
     """Text of whole physical lines (but for the end of the file).
 
     `offset` is the bytes of the file on disk that were read so far, for progress only.
@@ -116,7 +116,7 @@ class TextBlocks:
         self._lines_before = 0
         self._carry = ""
 
-    def __iter__(self) -> Iterator[Block]:
+    def __iter__(self) -> Iterator[DecodedBlock]:
         data = self._start()
         decoder = codecs.getincrementaldecoder(self.encoding)()
         while True:
@@ -124,7 +124,7 @@ class TextBlocks:
             text = self._decode(decoder, data, offset=self._offset, last=not following)
             self._offset += len(data)
             if not following:
-                yield Block(text, self._file.tell(), last=True)
+                yield DecodedBlock(text, self._file.tell(), last=True)
                 return
             # A CR at the very end may be the first half of a CRLF.
             cut = max(text.rfind("\n"), text.rfind("\r", 0, len(text) - 1)) + 1
@@ -135,7 +135,7 @@ class TextBlocks:
             if cut:
                 block = text[:cut]
                 self._lines_before += count_line_ends(block)
-                yield Block(block, self._file.tell(), last=False)
+                yield DecodedBlock(block, self._file.tell(), last=False)
             data = following
 
     def _start(self) -> bytes:
