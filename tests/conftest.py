@@ -7,8 +7,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -92,6 +93,8 @@ def environment(tmp_path: Path, program_folder: Path, monkeypatch: pytest.Monkey
     for kind in ("CACHE", "CONFIG", "DATA", "STATE"):
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind.lower()))
     monkeypatch.setenv("PATH", f"{program_folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
+    # The peers of the tests are on this machine.
+    monkeypatch.setenv("XPIMPORT_NOW_SENDS", "yes")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.delenv("FORCE_COLOR", raising=False)
@@ -144,6 +147,11 @@ def _written(stream: io.TextIOWrapper) -> str:
     return buffer.getvalue().decode()
 
 
+def _clock(arguments: Sequence[object], now: str | None) -> str | None:
+    """The time a command is run at. A store is made under a set clock, so that others may be set for it later."""
+    return now or (datetime.now(UTC).isoformat() if arguments[:1] == ("init",) else None)
+
+
 def in_this_process(store: Path) -> Xp:
     """The real program in this process; it works on `store` unless `db` names another."""
 
@@ -157,8 +165,8 @@ def in_this_process(store: Path) -> Xp:
             patch.setattr(sys, "stdin", _stream(_bytes(stdin)))
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
-            if now is not None:
-                patch.setenv("XPIMPORT_NOW", now)
+            if clock := _clock(arguments, now):
+                patch.setenv("XPIMPORT_NOW", clock)
             code = main(argv)
         return Result(code, _written(out), _written(err))
 
@@ -196,7 +204,7 @@ def xp_process(tmp_path: Path) -> Xp:
                 **os.environ,
                 "PYTHONPATH": str(REPOSITORY),
                 "XPIMPORT_DB": str(db or tmp_path / "xpimport.db"),
-                **({} if now is None else {"XPIMPORT_NOW": now}),
+                **({"XPIMPORT_NOW": clock} if (clock := _clock(arguments, now)) else {}),
             },
         )
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())

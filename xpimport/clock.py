@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from xpimport.errors import Invalid
 
 VARIABLE = "XPIMPORT_NOW"
+SENDS = "XPIMPORT_NOW_SENDS"
 
 
 def frozen() -> datetime | None:
@@ -30,6 +31,11 @@ def frozen() -> datetime | None:
             f"{VARIABLE}={text!r} is not a time with an offset. Write it like 2026-11-24T03:00:00Z, or unset it."
         )
     return instant.astimezone(UTC)
+
+
+def may_send() -> bool:
+    """Whether messages may leave this machine: under a clock that was set by hand only where `XPIMPORT_NOW_SENDS=yes`."""
+    return frozen() is None or os.environ.get(SENDS) == "yes"
 
 
 def now() -> datetime:

@@ -202,6 +202,11 @@ def get(store: Store, name: str) -> Campaign:
     return campaign_of(row)
 
 
+def channel_of(store: Store, campaign_id: int) -> str:
+    """The channel of a campaign, by number."""
+    return str(store.scalar("SELECT channel FROM campaigns WHERE id = ?", campaign_id))
+
+
 def everything(store: Store) -> list[Campaign]:
     """All campaigns, newest first."""
     return [campaign_of(row) for row in store.all("SELECT * FROM campaigns WHERE removed_at IS NULL ORDER BY id DESC")]

@@ -13,7 +13,7 @@ from xpimport.rules.segments import parse_segment
 from xpimport.rules.throttle import parse_rate, parse_window
 from xpimport.sending.channels import Outcome
 from xpimport.sending.channels.declaration import Content
-from xpimport.sending.channels.registry import channel_kind, check_campaign, open_channel
+from xpimport.sending.channels.registry import channel_kind, check_campaign, check_may_leave, open_channel
 from xpimport.sending.content.compose import DEFAULT_SENDER, FROM, LINK, select_profile
 from xpimport.sending.content.headers import envelope
 from xpimport.sending.content.mime import MessageSkeleton
@@ -137,6 +137,7 @@ def send_test(store: Store, name: str, to: str) -> Outcome:
         message = compose.message(("test-" + secrets.token_hex(8), values, to, now().isoformat(), "TOKEN"))
     except NotPersonalised as problem:
         raise Refused(f"The newest profile's message cannot be made: {problem.detail}.") from None
+    check_may_leave(plan.kind.name)
     session = open_channel(plan.kind.name, plan.settings, plan.place, plan.options).connect()
     try:
         return session.send(message)

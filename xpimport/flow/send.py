@@ -1,17 +1,23 @@
 """Sending what is due, with the settings and attributes as they are now."""
 
 from xpimport.clock import now
-from xpimport.defining import attributes, settings
+from xpimport.defining import attributes, campaigns, settings
 from xpimport.flow.progress import Progress
 from xpimport.rules import trigger as rules
 from xpimport.sending import claim, triggers
+from xpimport.sending.channels.registry import check_may_leave
 from xpimport.sending.delivery.send import Sent, send
 from xpimport.sending.triggers import Trigger
 from xpimport.store.database import Store
 
 
 def send_due(store: Store, trigger: Trigger, progress: Progress) -> Sent | None:
-    """Claim a due trigger and send it; None when it was not to be had, or was decided without sending."""
+    """Claim a due trigger and send it; None when it was not to be had, or was decided without sending.
+
+    Raises:
+        Refused: under a clock that was set by hand nothing may leave this machine; the trigger stays as it is.
+    """
+    check_may_leave(campaigns.channel_of(store, trigger.campaign_id))
     claimed = claim.claim(store, trigger)
     if claimed is None:
         return None

@@ -30,6 +30,7 @@ class Ticked:
 
 def tick(store: Store) -> Ticked:
     """Do everything that is due now; one thing that breaks does not keep the others from their turn."""
+    store.check_clock()
     done = Ticked()
     triggers.ignore_late(store)
     _send_due(store, done)

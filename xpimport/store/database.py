@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xpimport.errors import Busy, NotFound, StoreRefused
+from xpimport.clock import VARIABLE, frozen
+from xpimport.errors import Busy, NotFound, Refused, StoreRefused
 from xpimport.store.driver import WAL_IS_SOUND, sqlite3
 from xpimport.store.location import APPLICATION_ID, SCHEMA_VERSION, files_directory
+
+CLOCK = "store.clock"
+"""The setting that says `typed` where a store was made while the clock was set by hand."""
 
 PATIENCE = 30.0
 """Seconds that a write waits for another process's transaction before it gives up with exit code 75."""
@@ -68,14 +72,36 @@ class Store:
         row = self.one(sql, *values)
         return None if row is None else row[0]
 
+    def check_clock(self) -> None:
+        """Let a store that was made by the real clock only be read while the clock is set by hand.
+
+        A rehearsal in it would move tomorrow's runs, or mail real people.
+
+        Raises:
+            Refused: this is so.
+        """
+        if frozen() is None or self.scalar("SELECT 1 FROM settings WHERE name = ? AND value = 'typed'", CLOCK):
+            return
+        raise Refused(
+            f"The clock is set by {VARIABLE}, and the store {self.path} was made by the real one, so it is only read. "
+            f"Unset {VARIABLE}, or rehearse in a store of its own: {VARIABLE}=... xpimport --db rehearsal.db init"
+        )
+
     @contextmanager
     def writing(self, patience: float = PATIENCE) -> Iterator[None]:
         """One write transaction: committed at the end, rolled back when anything is raised.
 
         Raises:
             Busy: the lock was not to be had within `patience` seconds.
+            Refused: see `check_clock`.
             StoreRefused: the store is read-only or damaged, or the disk is full.
         """
+        self.check_clock()
+        with self._transaction(patience):
+            yield
+
+    @contextmanager
+    def _transaction(self, patience: float = PATIENCE) -> Iterator[None]:
         self._begin(patience)
         try:
             yield
@@ -192,8 +218,12 @@ def _check_and_prepare(store: Store, *, new: bool) -> None:
     if version < SCHEMA_VERSION:
         from xpimport.store.migrations import migrate
 
-        with store.writing():
+        if version:
+            store.check_clock()
+        with store._transaction():  # noqa: SLF001 - a new store has no clock yet
             migrate(store.db)
+            if not version and frozen() is not None:
+                store.db.execute("INSERT OR IGNORE INTO settings (name, value) VALUES (?, 'typed')", (CLOCK,))
 
 
 def _is_busy(problem: Exception) -> bool:

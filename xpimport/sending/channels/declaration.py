@@ -50,6 +50,7 @@ class ChannelKind:
         people_a_call: how many people one call hands over; more than one: they have one outcome.
         connections: how many to open at once.
         leaves_machine: its messages may be handed over from another machine.
+        local: its messages stay on this machine.
         settings: its own settings; their names begin with its name.
         own_options: options of a campaign that are refused on a channel that does not have them here.
         check: refuses (Invalid) a campaign that lacks what the channel needs.
@@ -66,6 +67,7 @@ class ChannelKind:
     people_a_call: int
     connections: Callable[[Settings], int]
     leaves_machine: bool
+    local: bool
     settings: tuple[Setting[Any], ...]
     own_options: tuple[str, ...]
     check: Callable[[CampaignOptions], None]

@@ -138,6 +138,7 @@ CHANNEL = ChannelKind(
     people_a_call=1,
     connections=lambda settings: 1 if settings[KEEP] else REHEARSED,
     leaves_machine=False,
+    local=True,
     settings=(KEEP,),
     own_options=(),
     check=_needs_nothing,

@@ -7,7 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from xpimport.errors import Invalid
+from xpimport.clock import SENDS, VARIABLE, may_send
+from xpimport.errors import Invalid, Refused
 from xpimport.rules.definition import MEDIA
 from xpimport.rules.settings import Settings
 from xpimport.sending.channels import Channel
@@ -50,6 +51,20 @@ def open_channel(name: str, settings: Settings, directory: Path, options: Mappin
         Invalid: an unknown channel, or a missing or bad setting.
     """
     return channel_kind(name).open(settings, options, directory)
+
+
+def check_may_leave(name: str) -> None:
+    """Keep messages on this machine while the clock is set by hand; a server on loopback relays, so it counts, too.
+
+    Raises:
+        Refused: the channel hands them to others, and nobody said that it may.
+    """
+    if may_send() or channel_kind(name).local:
+        return
+    raise Refused(
+        f"The clock is set by {VARIABLE}, so nothing is handed to the channel {name}. Unset it, or say that real messages "
+        f"may go out at a made-up time: {SENDS}=yes"
+    )
 
 
 def medium_of(channel: str, medium: str | None) -> str:

@@ -131,6 +131,7 @@ CHANNEL = ChannelKind(
     people_a_call=1,
     connections=lambda settings: settings[CONNECTIONS],
     leaves_machine=True,
+    local=False,
     settings=(URL, USER, PASSWORD, CA_FILE, CONNECTIONS, PER_CONNECTION, TIMEOUT, EHLO_NAME),
     own_options=(),
     check=_check,

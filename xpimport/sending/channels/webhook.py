@@ -151,6 +151,7 @@ CHANNEL = ChannelKind(
     people_a_call=1,
     connections=lambda settings: settings[CONNECTIONS],
     leaves_machine=True,
+    local=False,
     settings=(CONNECTIONS, TIMEOUT),
     own_options=("url",),
     check=_check,

@@ -150,6 +150,7 @@ CHANNEL = ChannelKind(
     # One call after the other: each hands over many people.
     connections=lambda _: 1,
     leaves_machine=False,
+    local=False,
     settings=(URL, TOKEN, TIMEOUT),
     own_options=(),
     check=_check,
