@@ -213,6 +213,7 @@ def _note_staged(store: Store, run: Run, staged: Staged, reconciled: Reconciled,
 def _complete(store: Store, run: Run, content_hash: str) -> None:
     """The task completes and its trigger is armed, or neither."""
     share, limit = earlier_runs.same_people(store, run), run.definition.same_people
+    late = earlier_runs.began_late(store, run)
     with store.writing():
         at = now()
         same = None
@@ -228,4 +229,5 @@ def _complete(store: Store, run: Run, content_hash: str) -> None:
             guard=completed.guarded,
             same_content=same is not None,
             same_people=alike and not run.again,
+            late_start=late,
         )

@@ -129,6 +129,12 @@ def known(store: Store, task: int) -> int:
     return task
 
 
+def newest_of(store: Store, import_id: int) -> int | None:
+    """The newest run of an import, a skipped one too; None before the first."""
+    task = store.scalar("SELECT max(id) FROM tasks WHERE import_id = ? AND type = 'profile_import'", import_id)
+    return None if task is None else int(task)
+
+
 def skip(store: Store, import_id: int, first: datetime, last: datetime, count: int) -> int:
     """Record a gap of missed occurrences as one task; inside the caller's transaction."""
     at = to_text(now())

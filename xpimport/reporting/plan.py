@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
+from typing import Any
 
 from xpimport.clock import from_text
 from xpimport.reporting.forecast import scheduled_forecast
@@ -97,7 +98,7 @@ def _note(expected: Forecast) -> str:
 
 def _armed(store: Store, end: datetime) -> list[Planned]:
     rows = store.all(
-        "SELECT g.send_at, g.state, g.task_id, i.name, i.timezone, c.name AS campaign FROM triggers g"
+        "SELECT g.send_at, g.state, g.approval, g.task_id, i.name, i.timezone, c.name AS campaign FROM triggers g"
         " JOIN imports i ON i.id = g.import_id JOIN campaigns c ON c.id = g.campaign_id"
         " WHERE g.state IN ('waiting', 'scheduled') AND g.send_at IS NOT NULL ORDER BY g.id"
     )
@@ -109,8 +110,14 @@ def _armed(store: Store, end: datetime) -> list[Planned]:
             row["name"],
             row["campaign"],
             row["task_id"],
-            "armed" if row["state"] == "scheduled" else "armed when its import completes",
+            _state(row),
         )
         for row in rows
         if from_text(row["send_at"]) <= end
     ]
+
+
+def _state(row: Any) -> str:
+    if row["approval"] == "needed":
+        return "needs approval"
+    return "armed" if row["state"] == "scheduled" else "armed when its import completes"

@@ -162,6 +162,7 @@ def arm(
     guard: bool,
     same_content: bool,
     same_people: bool = False,
+    late_start: bool = False,
 ) -> None:
     """Decide the trigger of an import that completes; inside the completing transaction."""
     trigger = of_task(store, task)
@@ -174,6 +175,7 @@ def arm(
         guard=guard,
         same_content=same_content,
         same_people=same_people,
+        late_start=late_start,
     )
     wake = arming.send_at if arming.state == rules.SCHEDULED else None
     move(store, trigger.id, rules.WAITING, arming.state, arming.reason, send_at=arming.send_at, wake_at=wake)
@@ -210,6 +212,14 @@ def keeping_content(store: Store, campaign_id: int) -> list[int]:
 def switched_off(store: Store) -> bool:
     """Whether the master switch is off, as it is in a new store."""
     return bool(store.scalar("SELECT NOT EXISTS (SELECT 1 FROM settings WHERE name = 'triggers' AND value = 'on')"))
+
+
+def obstacle(store: Store, trigger: Trigger) -> str | None:
+    """The reason for which this trigger is held as things are, in mid-send too; None where nothing is in its way."""
+    if switched_off(store):
+        return "triggers_off"
+    live = store.scalar("SELECT live FROM campaigns WHERE id = ?", trigger.campaign_id)
+    return None if live else "campaign_paused"
 
 
 def give_back(store: Store, trigger: Trigger, wake_at: datetime, problem: str | None = None) -> None:

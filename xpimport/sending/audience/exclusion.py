@@ -81,7 +81,7 @@ def blocked(medium: str, *, ignore_subscription: bool) -> str:
 
 def _first_reasons(store: Store, trigger: Trigger, campaign: Any, family: Sequence[int], segment: Segment) -> None:
     column = ADDRESS[campaign["medium"]]
-    cases = f"WHEN NOT :live THEN 'not_live' WHEN p.id IS NULL THEN 'forgotten' {_address(campaign)}"
+    cases = f"WHEN p.id IS NULL THEN 'forgotten' {_address(campaign)}"
     outside = f"CASE WHEN NOT {segment.sql} THEN 'outside_segment' END"
     consent = "NULL" if channel_kind(campaign["channel"]).keeps_consent else _consent(campaign)
     store.db.execute(
@@ -97,7 +97,6 @@ def _first_reasons(store: Store, trigger: Trigger, campaign: Any, family: Sequen
         " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.trigger_id = :trigger AND d.profile_id = a.profile_id)"
         " ORDER BY a.profile_id",
         {
-            "live": campaign["live"],
             "import_id": trigger.import_id,
             "send_at": to_text(trigger.send_at) if trigger.send_at else None,
             "trigger": trigger.id,

@@ -17,7 +17,7 @@ from xpimport.rules.values import address_key
 from xpimport.sending.audience.exclusion import blocked
 from xpimport.sending.channels import Outcome
 from xpimport.sending.content.compose import Job, address_of, old_key_of, select_profile
-from xpimport.sending.triggers import Trigger, switched_off
+from xpimport.sending.triggers import Trigger, obstacle
 from xpimport.store.addresses import suppress
 from xpimport.store.claims import heartbeat
 from xpimport.store.database import Store
@@ -57,13 +57,13 @@ def mark_interrupted(store: Store, trigger: Trigger) -> int:
 
 
 def verdict(store: Store, trigger: Trigger) -> Verdict:
-    """Inside a transaction: whether more messages may be begun: GO, LOST or OFF."""
+    """Inside a transaction: whether more messages may be begun: GO, LOST, OFF or PAUSED."""
     mine = store.scalar(
         "SELECT state = 'sending' AND generation = ? FROM triggers WHERE id = ?", trigger.generation, trigger.id
     )
     if not mine:
         return Verdict.LOST
-    return Verdict.OFF if switched_off(store) else Verdict.GO
+    return {None: Verdict.GO, "triggers_off": Verdict.OFF}.get(obstacle(store, trigger), Verdict.PAUSED)
 
 
 def record_intents(store: Store, trigger: Trigger, people: Sequence[tuple[str, int]], at: datetime) -> None:

@@ -255,6 +255,8 @@ def _finish(store: Store, trigger: Trigger, work: _SendLoop) -> Sent:
     problem = work.problem.message if isinstance(work.problem, XpimportError) else None
     if work.verdict is Verdict.OFF:
         _move(store, trigger, rules.HELD, "triggers_off")
+    elif work.verdict is Verdict.PAUSED:
+        _move(store, trigger, rules.HELD, "campaign_paused")
     elif work.verdict is Verdict.AUTH:
         _move(store, trigger, rules.HELD, "auth_failed")
     elif work.verdict is Verdict.SHUT:
