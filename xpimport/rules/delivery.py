@@ -109,6 +109,7 @@ class Verdict(Enum):
     LOST = "the trigger was stopped, or another process has taken it over"
     OFF = "the master switch is off"
     PAUSED = "the campaign is paused"
+    INTERRUPTED = "Ctrl-C, SIGTERM or a closed terminal"
     SHUT = "the send window is shut"
     AUTH = "the receiver does not accept who we are"
     DISCONNECTED = "the receiver cannot be reached any more"

@@ -121,6 +121,11 @@ def is_missed(send_at: datetime, grace: timedelta, now: datetime) -> bool:
     return now > send_at + grace
 
 
+def setback_wait(setbacks: int) -> timedelta:
+    """How long a task or send that broke `setbacks` times is left alone: 1, 2, 4, 8 and from then on 15 minutes."""
+    return timedelta(minutes=min(15, 2 ** min(setbacks - 1, 4)))
+
+
 def backoff(attempts: int) -> timedelta:
     """How long a message waits after its `attempts`-th temporary refusal: 1, 2, 4 ... at most 60 minutes."""
     return timedelta(minutes=min(60, 2 ** max(0, attempts - 1)))

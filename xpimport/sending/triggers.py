@@ -222,6 +222,32 @@ def obstacle(store: Store, trigger: Trigger) -> str | None:
     return None if live else "campaign_paused"
 
 
+def set_back(store: Store, trigger: int, problem: str) -> None:
+    """Leave a send that broke alone for a while, keeping why; after its time it is held, or missed if it never began.
+
+    Raises:
+        XpimportError: the store cannot be written.
+    """
+    with store.writing():
+        found = get(store, trigger)
+        if found.state not in {rules.SCHEDULED, rules.SENDING}:
+            return
+        ends = found.retries_end if found.state == rules.SENDING else (found.send_at or now()) + found.grace
+        if now() > ends:
+            after, reason = (
+                (rules.HELD, "resume_too_late") if found.state == rules.SENDING else (rules.MISSED, "no_tick")
+            )
+            move(store, trigger, found.state, after, reason)
+            store.db.execute("UPDATE triggers SET problem = ? WHERE id = ?", (problem, trigger))
+            return
+        setbacks = store.scalar("SELECT setbacks FROM triggers WHERE id = ?", trigger) + 1
+        wake = min(now() + rules.setback_wait(setbacks), ends + timedelta(seconds=1))
+        store.db.execute(
+            "UPDATE triggers SET owner = NULL, heartbeat = NULL, wake_at = ?, setbacks = ?, problem = ? WHERE id = ?",
+            (to_text(wake), setbacks, problem, trigger),
+        )
+
+
 def give_back(store: Store, trigger: Trigger, wake_at: datetime, problem: str | None = None) -> None:
     """Let go of a send that is not over: another tick goes on at `wake_at`; `problem` is why, where there is one."""
     with store.writing():

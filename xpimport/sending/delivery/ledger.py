@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from xpimport import signals
 from xpimport.clock import now, to_text
 from xpimport.errors import Invalid
 from xpimport.rules.bounces import is_bounce
@@ -57,12 +58,14 @@ def mark_interrupted(store: Store, trigger: Trigger) -> int:
 
 
 def verdict(store: Store, trigger: Trigger) -> Verdict:
-    """Inside a transaction: whether more messages may be begun: GO, LOST, OFF or PAUSED."""
+    """Inside a transaction: whether more messages may be begun: anything but SHUT and what the receiver says."""
     mine = store.scalar(
         "SELECT state = 'sending' AND generation = ? FROM triggers WHERE id = ?", trigger.generation, trigger.id
     )
     if not mine:
         return Verdict.LOST
+    if signals.pending():
+        return Verdict.INTERRUPTED
     return {None: Verdict.GO, "triggers_off": Verdict.OFF}.get(obstacle(store, trigger), Verdict.PAUSED)
 
 

@@ -9,7 +9,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
+from xpimport import signals
 from xpimport.clock import now
 from xpimport.errors import Invalid, Unreachable, XpimportError
 from xpimport.rules import trigger as rules
@@ -42,6 +44,8 @@ class Sent:
     trigger: Trigger
     connected: bool
     problem: str | None = None
+    broken: bool = False
+    """Something went wrong that is neither the receiver's word nor the campaign's: it is tried again later."""
 
 
 class _SendLoop:
@@ -90,13 +94,16 @@ class _SendLoop:
             self._run_connections()
 
     def _run_connections(self) -> None:
+        signals.wake_by(partial(self.events.put, (-1, "wake", None)))
         self._pool = self._open()
         self.connections = set(self._pool.numbers)
         try:
             self._loop()
         finally:
-            self._drain()
-            self._pool.close()
+            try:
+                self._drain()
+            finally:
+                self._pool.close()
 
     def _open(self) -> Connections:
         """Threads for a short send, processes for a long one, or a cluster where there is one for this channel."""
@@ -255,6 +262,8 @@ def _finish(store: Store, trigger: Trigger, work: _SendLoop) -> Sent:
     problem = work.problem.message if isinstance(work.problem, XpimportError) else None
     if work.verdict is Verdict.OFF:
         _move(store, trigger, rules.HELD, "triggers_off")
+    elif work.verdict is Verdict.INTERRUPTED:
+        triggers.give_back(store, trigger, now())
     elif work.verdict is Verdict.PAUSED:
         _move(store, trigger, rules.HELD, "campaign_paused")
     elif work.verdict is Verdict.AUTH:
