@@ -30,9 +30,10 @@ def stop_trigger(
         screen.say(
             f"Stopped the trigger of task {task} in mid-send: {screen.counted(stopped.accepted, 'message')} went out,"
         )
-        screen.say(
-            f"{screen.counted(stopped.unsent, 'person', 'people')} not reached yet; a message on its way may still arrive."
-        )
+        way = ""
+        if stopped.under_way:
+            way = f", {screen.number(stopped.under_way)} of them with a message on its way that may still arrive"
+        screen.say(f"{screen.counted(stopped.unsent, 'person', 'people')} not reached{way}.")
     else:
         screen.say(f"Stopped the trigger of task {task}: nothing was sent.")
     screen.say(f"Undo: {command('release-trigger', task)}")

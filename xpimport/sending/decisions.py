@@ -1,5 +1,6 @@
 """What a person decides about a trigger, each in one transaction: stop, release, approve, send again."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,17 +11,25 @@ from xpimport.rules import trigger as rules
 from xpimport.rules.delivery import UNSENT, sql_in
 from xpimport.sending import triggers
 from xpimport.sending.triggers import Trigger
+from xpimport.store.claims import lapsed
 from xpimport.store.database import Store
+
+SETTLING = 10.0
+"""Seconds for which stopping a send waits for messages that have been begun."""
 
 
 @dataclass(frozen=True)
 class Stopped:
-    """What stopping did: the trigger, how it stood before, and how many had got it by then."""
+    """What stopping did: the trigger, how it stood before, and how many had got it when its last message had ended.
+
+    `under_way` are those whose message had not ended after `SETTLING`.
+    """
 
     trigger: Trigger
     before: str
     accepted: int
     unsent: int
+    under_way: int
 
 
 def stoppable_of_import(store: Store, import_id: int, name: str) -> int:
@@ -70,6 +79,8 @@ def _newest(store: Store, condition: str, import_id: int, *values: object) -> in
 def stop(store: Store, task: int) -> Stopped:
     """Stop the trigger of a task; one that is stopped already stays so.
 
+    Returns when its sender has ended the messages that were begun, so that none begins after the answer.
+
     Raises:
         NotFound: the task has no trigger.
         Refused: it was sent, or its instant has passed.
@@ -82,13 +93,30 @@ def stop(store: Store, task: int) -> Stopped:
             if trigger.state not in rules.STOPPABLE:
                 how = {rules.SENT: "was sent", rules.MISSED: "was missed"}.get(trigger.state, f"is {trigger.state}")
                 raise Refused(f"The trigger of task {task} {how} already; there is nothing left to stop.")
+            owner, sign = store.one("SELECT owner, heartbeat FROM triggers WHERE id = ?", trigger.id)
             triggers.move(store, trigger.id, trigger.state, rules.STOPPED, "stopped")
-        accepted, unsent = store.one(
-            "SELECT count(*) FILTER (WHERE state = 'accepted'),"
-            f" count(*) FILTER (WHERE {sql_in('state', UNSENT)}) FROM deliveries WHERE trigger_id = ?",
-            trigger.id,
-        )
-        return Stopped(triggers.get(store, trigger.id), trigger.state, accepted, unsent)
+    if trigger.state == rules.SENDING:
+        _let_settle(store, trigger.id, owner, sign)
+    accepted, final, under_way = store.one(
+        "SELECT count(*) FILTER (WHERE state = 'accepted'),"
+        f" count(*) FILTER (WHERE NOT {sql_in('state', UNSENT)}), count(*) FILTER (WHERE state = 'attempting')"
+        " FROM deliveries WHERE trigger_id = ?",
+        trigger.id,
+    )
+    # Before it is decided who gets it, everybody of the list may.
+    audience = store.scalar("SELECT count(*) FROM audience WHERE task_id = ?", task)
+    return Stopped(triggers.get(store, trigger.id), trigger.state, accepted, audience - final, under_way)
+
+
+def _let_settle(store: Store, trigger: int, owner: str | None, sign: str | None) -> None:
+    """Wait until the sender of a stopped trigger has said what became of the messages that it had begun."""
+    deadline = time.monotonic() + SETTLING
+    while time.monotonic() < deadline and not lapsed(owner, sign):
+        if not store.scalar(
+            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE trigger_id = ? AND state = 'attempting')", trigger
+        ):
+            return
+        time.sleep(0.02)
 
 
 def check_releasable(store: Store, task: int, *, moved: bool = False) -> Trigger:

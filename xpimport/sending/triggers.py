@@ -46,6 +46,10 @@ class Trigger:
         return (self.send_at or now()) + self.retry_for
 
 
+class ClaimLost(Exception):
+    """This process's claim of a trigger holds no longer: it was stopped, or another process has taken it over."""
+
+
 SELECT = "SELECT g.*, c.name AS campaign FROM triggers g JOIN campaigns c ON c.id = g.campaign_id"
 
 
@@ -212,6 +216,19 @@ def keeping_content(store: Store, campaign_id: int) -> list[int]:
 def switched_off(store: Store) -> bool:
     """Whether the master switch is off, as it is in a new store."""
     return bool(store.scalar("SELECT NOT EXISTS (SELECT 1 FROM settings WHERE name = 'triggers' AND value = 'on')"))
+
+
+def check_mine(store: Store, trigger: Trigger) -> None:
+    """Inside a transaction: that this claim still holds, before anything of the send is changed.
+
+    Raises:
+        ClaimLost: it does not.
+    """
+    mine = store.scalar(
+        "SELECT state = 'sending' AND generation = ? FROM triggers WHERE id = ?", trigger.generation, trigger.id
+    )
+    if not mine:
+        raise ClaimLost
 
 
 def obstacle(store: Store, trigger: Trigger) -> str | None:

@@ -18,7 +18,7 @@ from xpimport.rules.values import address_key
 from xpimport.sending.audience.exclusion import blocked
 from xpimport.sending.channels import Outcome
 from xpimport.sending.content.compose import Job, address_of, old_key_of, select_profile
-from xpimport.sending.triggers import Trigger, obstacle
+from xpimport.sending.triggers import Trigger, check_mine, obstacle
 from xpimport.store.addresses import suppress
 from xpimport.store.claims import heartbeat
 from xpimport.store.database import Store
@@ -48,8 +48,13 @@ class Grant:
 
 
 def mark_interrupted(store: Store, trigger: Trigger) -> int:
-    """After a claim: what an earlier sender had begun and not recorded may have gone out, and is not sent again."""
+    """After a claim: what an earlier sender had begun and not recorded may have gone out, and is not sent again.
+
+    Raises:
+        ClaimLost: it was stopped in the meantime.
+    """
     with store.writing():
+        check_mine(store, trigger)
         return store.db.execute(
             "UPDATE deliveries SET state = 'uncertain', reason = 'interrupted', changed_at = ? WHERE trigger_id = ?"
             " AND state = 'attempting'",

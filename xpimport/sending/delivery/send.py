@@ -26,7 +26,7 @@ from xpimport.sending.delivery.bulk import BulkSend
 from xpimport.sending.delivery.config import Progress, SendConfig, load_config
 from xpimport.sending.delivery.connections import FEW, Connections, Event, ProcessPool, ThreadPool
 from xpimport.sending.delivery.ledger import Grant, Granter
-from xpimport.sending.triggers import Trigger
+from xpimport.sending.triggers import ClaimLost, Trigger
 from xpimport.store.database import Store
 
 AGAIN = timedelta(minutes=1)
@@ -226,6 +226,13 @@ class _SendLoop:
 
 def send(store: Store, trigger: Trigger, kinds: Mapping[str, str], settings: Settings, progress: Progress) -> Sent:
     """Send a claimed trigger as far as it goes now; every state of it is in the store, whatever happens."""
+    try:
+        return _send(store, trigger, kinds, settings, progress)
+    except ClaimLost:
+        return Sent(triggers.get(store, trigger.id), connected=True)
+
+
+def _send(store: Store, trigger: Trigger, kinds: Mapping[str, str], settings: Settings, progress: Progress) -> Sent:
     ledger.mark_interrupted(store, trigger)
     try:
         config = load_config(store, trigger.campaign_id, kinds, settings, trigger)
@@ -324,6 +331,7 @@ def _any_pending(store: Store, trigger: Trigger) -> bool:
 
 def _expire_retries(store: Store, trigger: Trigger) -> None:
     with store.writing():
+        triggers.check_mine(store, trigger)
         store.db.execute(
             "UPDATE deliveries SET state = 'failed', reason = 'retry_expired', changed_at = ?, retry_at = NULL"
             " WHERE trigger_id = ? AND state = 'retry'",
