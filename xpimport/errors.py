@@ -75,6 +75,15 @@ class Busy(XpimportError):
     code = "busy"
 
 
+def reason_of(problem: Exception) -> str:
+    """Why something broke, in a line for whoever looks at it later: our own words, else the kind and its words."""
+    if isinstance(problem, XpimportError):
+        return problem.message
+    if isinstance(problem, OSError) and problem.strerror:
+        return problem.strerror + (f": {problem.filename}" if problem.filename else "")
+    return f"{type(problem).__name__}: {problem}" if str(problem) else type(problem).__name__
+
+
 class Cancelled(XpimportError):
     """Ctrl-C or SIGTERM: exit 130 or 143."""
 

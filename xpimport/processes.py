@@ -5,6 +5,7 @@ Messages go both ways over pipes, each as its length and then its octets, so tha
 
 import marshal
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -39,6 +40,8 @@ class Helper:
             [sys.executable, "-P", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            # A Ctrl-C, or the end of the terminal, is for the parent alone, which then ends its helpers.
+            process_group=0,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         )
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
@@ -84,6 +87,9 @@ class Parent:
         """Talk in the form that the parent's `Helper` has."""
         self._form = form
         self._turn = threading.Lock()
+        # Who stops a service signals all its processes; the parent says when this one is through.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
 
     def send(self, message: Any) -> None:
         """Give it a message; any thread may.

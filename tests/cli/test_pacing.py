@@ -29,9 +29,54 @@ def test_without_approval_before_its_instant_nothing_is_sent(shop):
     refused = shop("approve-trigger", 1, now=NINE)
     assert refused.code == 5
     assert "xpimport release-trigger 1" in refused.err
-    assert shop("release-trigger", 1, now=NINE).code == 0
+    assert shop("release-trigger", 1, "--approve", now=NINE).code == 0
     shop("tick", now=NINE)
     assert trigger(shop)[2]["accepted"] == PEOPLE
+
+
+@pytest.mark.shop(imports=("--send-at", "09:00", "--require-approval"))
+@pytest.mark.parametrize(("approved", "state"), [("09:20", "sent"), (None, "missed"), ("09:26", "missed")])
+def test_a_release_keeps_the_need_for_approval_which_has_the_grace_to_come_in(shop, approved, state):
+    shop("run-now", "list", now=MORNING)
+    shop("stop-trigger", 1, now=MORNING)
+    said = shop("release-trigger", 1, now="2026-11-24T09:10:00Z")
+    assert said.code == 0
+    assert "needs approval" in said.err
+    assert "xpimport approve-trigger 1" in said.err
+    for minute in ("09:10", "09:11", "09:19"):
+        shop("tick", now=f"2026-11-24T{minute}:00Z")
+        assert trigger(shop)[0] == "scheduled"
+    if approved:
+        code = shop("approve-trigger", 1, now=f"2026-11-24T{approved}:00Z").code
+        assert code == (0 if state == "sent" else 5)
+        shop("tick", now=f"2026-11-24T{approved}:00Z")
+    shop("tick", now="2026-11-24T09:26:00Z")
+    assert trigger(shop)[:2] == (state, None if state == "sent" else "not_approved")
+
+
+@pytest.mark.shop(imports=("--send-at", "09:00", "--require-approval"))
+def test_plan_and_task_list_say_that_a_send_needs_approval(shop):
+    shop("run-now", "list", now=MORNING)
+    assert shop("plan", "--json", now=MORNING).json()[0]["note"] == "needs approval"
+    assert "hello needs approval" in shop("task", "list", now=MORNING).out
+    shop("approve-trigger", "list", now=MORNING)
+    assert shop("plan", "--json", now=MORNING).json()[0]["note"] == "armed"
+    assert "hello scheduled" in shop("task", "list", now=MORNING).out
+
+
+@pytest.mark.shop(imports=("--send-at", "09:00"))
+def test_releasing_a_scheduled_send_moves_it_and_says_what_will_hold_it(shop):
+    shop("run-now", "list", now=MORNING)
+    assert shop("release-trigger", 1, now=MORNING).code == 5
+    shop("campaign", "pause", "hello", now=MORNING)
+    said = shop("release-trigger", 1, "--at", "10:00", now=MORNING)
+    assert said.code == 0
+    assert "because the campaign is paused" in said.err
+    shop("campaign", "resume", "hello", now=MORNING)
+    shop("tick", now=NINE)
+    assert trigger(shop)[0] == "scheduled"
+    shop("tick", now="2026-11-24T10:00:00Z")
+    assert trigger(shop)[0] == "sent"
 
 
 @pytest.mark.shop(imports=("--send-at", "09:00", "--require-approval"))

@@ -130,13 +130,25 @@ def test_a_failed_import_ignores_its_trigger(shop, tmp_path):
     assert trigger(shop, 1) == ("ignored", "import_failed")
 
 
-def test_a_paused_campaign_is_sent_to_nobody(shop, tmp_path):
+def test_a_paused_campaign_is_held_and_goes_out_when_it_is_resumed_and_released(shop, tmp_path):
     add(shop, tmp_path)
     shop("campaign", "pause", "hello")
-    assert shop("run-now", "list").code == 0
-    delivery = shop("task", "show", 1, "--json").json()["delivery"]
-    assert delivery["excluded_by_reason"] == [{"reason": "not_live", "count": 3}]
+    assert shop("run-now", "list", now=DAY + "01:00:00Z").code == 0
+    assert trigger(shop, 1) == ("held", "campaign_paused")
+    assert shop("task", "show", 1, "--json").json()["delivery"]["unsent"] == 3
+    shop("campaign", "resume", "hello")
+    assert shop("release-trigger", 1, now=DAY + "02:00:00Z").code == 0
+    tick(shop, "02:00")
     assert trigger(shop, 1) == ("sent", None)
+    assert shop("task", "show", 1, "--json").json()["delivery"]["accepted"] == 3
+
+
+@pytest.mark.parametrize(("at", "state"), [("20:10", ("sent", None)), ("20:16", ("held", "late_start"))])
+def test_a_run_that_begins_late_because_no_tick_ran_is_imported_and_not_sent_at_once(shop, tmp_path, at, state):
+    add(shop, tmp_path, "--schedule", "daily 20:00")
+    tick(shop, at, at[:3] + "18")
+    assert shop("task", "show", 1, "--json").json()["rows"]["created"] == 3
+    assert trigger(shop, 1) == state
 
 
 def test_the_same_list_again_is_held_unless_asked_for(shop, tmp_path):

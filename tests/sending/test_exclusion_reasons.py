@@ -26,13 +26,6 @@ def run(shop, *options, now=None):
     assert done.code == 0, done.err
 
 
-@pytest.mark.shop(people=2)
-def test_not_live_is_everybody_while_the_campaign_is_paused(shop):
-    assert shop("campaign", "pause", "hello").code == 0
-    run(shop)
-    assert excluded(shop) == {"u0": "not_live", "u1": "not_live"}
-
-
 @pytest.mark.shop(people=2, imports=("--send-at", "09:00"), now=MORNING)
 def test_forgotten_is_who_left_the_store_between_import_and_send(shop, tmp_path):
     run(shop, now=MORNING)

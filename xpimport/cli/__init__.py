@@ -1,12 +1,10 @@
 """TALKS: the command line. A file for each noun; `screen` alone knows rich; exit codes come from the error family."""
 
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Sequence
+from contextlib import suppress
 
+from xpimport import signals
 from xpimport.clock import frozen
 from xpimport.errors import Cancelled, XpimportError
 
@@ -21,10 +19,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         at = frozen()
         if at is not None:
             screen.say(f"The clock stands at {at:%Y-%m-%dT%H:%M:%SZ} (XPIMPORT_NOW).")
-        with _signals():
+        with signals.handled():
             app(args=list(sys.argv[1:] if argv is None else argv), prog_name=program.as_called())
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
+    except Cancelled as problem:
+        # A terminal that was closed cannot be written to.
+        with suppress(OSError):
+            screen.say(problem.message)
+        return problem.exit_code
     except XpimportError as problem:
         screen.complain(problem.message)
         return problem.exit_code
@@ -33,23 +36,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     return 0
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """Ctrl-C and SIGTERM raise Cancelled, so that work in hand is ended in good order."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def cancel(number: int, _: FrameType | None) -> None:
-        cancelled = Cancelled("Cancelled.")
-        cancelled.exit_code = 128 + number
-        raise cancelled
-
-    before = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

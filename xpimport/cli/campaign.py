@@ -102,7 +102,7 @@ def show(ctx: typer.Context, name: Name, json: Json = False) -> None:
 
 @app.command("pause", epilog="Example: xpimport campaign pause welcome")
 def pause(ctx: typer.Context, name: Name) -> None:
-    """Take a campaign off the air: whoever would get it is excluded as not_live."""
+    """Take a campaign off the air: its sends are held, in their middle too."""
     with store_of(ctx) as store:
         changed = campaigns.set_live(store, name, live=False)
     screen.say(

@@ -17,6 +17,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 Nl = Annotated[bool, typer.Option("--nl", help="Print one JSON value a line.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many.")]
+TaskOrImport = Annotated[str, typer.Argument(metavar="TASK|IMPORT", help="A task's number, or an import's name.")]
 Medium = Annotated[str, typer.Option("--medium", help="email or sms.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
 

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -17,7 +18,7 @@ from xpimport.cli.task import summary
 from xpimport.clock import now
 from xpimport.defining import imports
 from xpimport.errors import Failed, Invalid
-from xpimport.importing import tasks
+from xpimport.flow import named
 from xpimport.reporting import history, rows
 from xpimport.reporting.plan import plan as planned
 from xpimport.store.database import Store
@@ -26,7 +27,10 @@ from xpimport.store.database import Store
 @example("xpimport report --excluded > out.csv")
 def report(
     ctx: typer.Context,
-    task: Annotated[int | None, typer.Argument(help="The task; else the newest.")] = None,
+    which: Annotated[
+        str | None,
+        typer.Argument(metavar="TASK|IMPORT", help="A task's number, or an import's newest; else the newest of all."),
+    ] = None,
     excluded: Annotated[
         bool, typer.Option("--excluded", help="Who was excluded, failed or uncertain, and why.")
     ] = False,
@@ -47,14 +51,16 @@ def report(
     if len(asked) > 1:
         raise Invalid(f"--{asked[0]} and --{asked[1]} exclude each other.")
     with store_of(ctx) as store:
-        number = _task(store, task, rejected=rejected)
+        number = _task(store, which, rejected=rejected)
         if not asked:
             _summary(store, number, chosen, output)
         elif rejected:
             columns, lines = rows.rejected(store, number)
             _write(columns, lines, chosen, output)
         else:
-            history.check_begun(store, number)
+            named.act_on(
+                store, which or str(number), "report", history.begun_of_import, partial(history.check_begun, store)
+            )
             _people(store, number, asked[0], chosen, output)
         details = history.task_details(store, number)
     delivery = details["delivery"] or {"failed": 0}
@@ -62,9 +68,9 @@ def report(
         raise typer.Exit(3)
 
 
-def _task(store: Store, task: int | None, *, rejected: bool) -> int:
-    if task is not None:
-        return tasks.known(store, task)
+def _task(store: Store, which: str | None, *, rejected: bool) -> int:
+    if which is not None:
+        return named.task_of(store, which)
     newest = history.newest_import(store) if rejected else history.newest_begun(store)
     screen.say(f"Task {newest}, the newest {'import' if rejected else 'whose sending has begun'}.")
     return newest

@@ -48,6 +48,8 @@ def run_now(
     else:
         summary(details, zone)
     _next_step(details, zone, quiet=json)
+    if ran.sent is not None and ran.sent.broken:
+        raise Failed(f"The send broke off: {ran.sent.problem}. A later tick goes on.")
     if ran.sent is not None and not ran.sent.connected:
         raise Unreachable(
             f"No connection could be made, so nothing was sent: {ran.sent.problem}. The next ticks try again."

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 import typer
 
 from xpimport.cli import screen
-from xpimport.cli.options import Csv, Json, Nl, form, group, store_of
+from xpimport.cli.options import Csv, Json, Nl, TaskOrImport, form, group, store_of
 from xpimport.clock import now, to_text
 from xpimport.defining import campaigns, imports, settings
 from xpimport.errors import Invalid
+from xpimport.flow import named
 from xpimport.hints import command
 from xpimport.reporting.history import task_details, task_list
 from xpimport.rules import trigger as rules
@@ -101,13 +102,20 @@ def _line(details: dict[str, Any], zone: str) -> dict[str, Any]:
 
 def _short(trigger: dict[str, Any]) -> str:
     reason = f" ({trigger['reason']})" if trigger["reason"] else ""
-    return f"{trigger['campaign']} {trigger['state']}{reason}"
+    state = "needs approval" if needs_approval(trigger) else trigger["state"]
+    return f"{trigger['campaign']} {state}{reason}"
+
+
+def needs_approval(trigger: dict[str, Any]) -> bool:
+    """Whether a trigger would go out but for its approval."""
+    return bool(trigger["approval"] == "needed" and trigger["state"] in {rules.WAITING, rules.SCHEDULED})
 
 
 @app.command("show", epilog="Example: xpimport task show 12")
-def show(ctx: typer.Context, task: Annotated[int, typer.Argument(help="The task.")], json: Json = False) -> None:
-    """Show everything about one task."""
+def show(ctx: typer.Context, which: TaskOrImport, json: Json = False) -> None:
+    """Show everything about one task; of an import by name, its newest."""
     with store_of(ctx) as store:
+        task = named.task_of(store, which)
         details = task_details(store, task)
         zone = imports.timezone_of(store, task)
     if json:
@@ -207,7 +215,8 @@ def trigger_line(trigger: dict[str, Any], zone: str) -> str:
     when = ""
     if trigger["send_at"] and state in {rules.SCHEDULED, rules.WAITING}:
         when = f" for {screen.instant(trigger['send_at'], zone, distance=True)}"
-    return f"Campaign {campaign}: {state}{when}{because}."
+    approval = ", needs approval" if needs_approval(trigger) else ""
+    return f"Campaign {campaign}: {state}{when}{because}{approval}."
 
 
 def say_notes(details: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -9,10 +10,10 @@ from functools import partial
 from xpimport.clock import now
 from xpimport.defining import attributes, imports, settings
 from xpimport.defining.imports import Import
-from xpimport.errors import Cancelled, Failed, FileRefused, Invalid, Refused, Unreachable
+from xpimport.errors import Cancelled, Failed, FileRefused, Invalid, Refused, Unreachable, XpimportError, reason_of
 from xpimport.flow import source_files
 from xpimport.flow.progress import Progress, ProgressReporter
-from xpimport.flow.send import send_at_once
+from xpimport.flow.send import how_far, send_at_once, stop_hint
 from xpimport.hints import command
 from xpimport.importing import earlier_runs, task_notes, tasks
 from xpimport.importing.guards import check_guards
@@ -99,8 +100,42 @@ def run_now(
             more = command("settings", "set", "imports.at_once", limit + 1)
             raise Refused(f"{limit} imports run already. Wait for one to end, or: {more}")
         task = begin(store, found, source=source, again=again, rest_of=rest_of)
-    execute(store, tasks.load(store, task), progress, patient=False)
-    return Ran(task, send_at_once(store, task, progress))
+    try:
+        execute(store, tasks.load(store, task), progress, patient=False)
+    except Cancelled:
+        raise
+    except Exception as problem:
+        raise _broke_off(store, task, reason_of(problem)) from problem
+    try:
+        return Ran(task, send_at_once(store, task, progress))
+    except Cancelled:
+        raise
+    except Exception as problem:
+        raise _send_broke_off(store, task, reason_of(problem)) from problem
+
+
+def _broke_off(store: Store, task: int, problem: str) -> Failed:
+    """An import that could not even be failed (a full disk): what becomes of it, and how to keep it from that."""
+    with suppress(XpimportError):
+        tasks.set_back(store, task, problem)
+    trigger = triggers.of_task(store, task)
+    text = f"Task {task} broke off: {problem}\nA later tick takes it up"
+    if trigger is None:
+        return Failed(f"{text}.")
+    return Failed(
+        f"{text} and then sends {trigger.campaign}. Nobody was sent to so far.\nStop it: {stop_hint(trigger)}"
+    )
+
+
+def _send_broke_off(store: Store, task: int, problem: str) -> Failed:
+    trigger = triggers.of_task(store, task)
+    if trigger is None:
+        return Failed(problem)
+    far = how_far(store, trigger.id)
+    return Failed(
+        f"Task {task} was imported, and its send broke off {far}: {problem}\n"
+        f"A later tick goes on. Stop it: {stop_hint(trigger)}"
+    )
 
 
 def execute(store: Store, run: Run, progress: Progress, *, patient: bool) -> None:
@@ -117,14 +152,14 @@ def execute(store: Store, run: Run, progress: Progress, *, patient: bool) -> Non
         if files is not None:
             _import(store, run, files, progress)
     except Cancelled:
-        fail(store, run, "cancelled", "It was cancelled.")
+        fail(store, run.task, "cancelled", "It was cancelled.")
         raise
     except (Failed, Unreachable, Invalid) as problem:
-        fail(store, run, problem.code, problem.message)
+        fail(store, run.task, problem.code, problem.message)
     except OSError as problem:
-        fail(store, run, "disk", f"{problem.strerror}: {problem.filename or store.files}.")
+        fail(store, run.task, "disk", f"{problem.strerror}: {problem.filename or store.files}.")
     except sqlite3.Error as problem:
-        fail(store, run, "disk", f"The list could not be laid out in {store.files}: {problem}.")
+        fail(store, run.task, "disk", f"The list could not be laid out in {store.files}: {problem}.")
     else:
         # Past its commit: nothing that goes wrong here makes the import fail.
         if files is not None:
@@ -134,11 +169,11 @@ def execute(store: Store, run: Run, progress: Progress, *, patient: bool) -> Non
             left.unlink(missing_ok=True)
 
 
-def fail(store: Store, run: Run, code: str, message: str) -> None:
+def fail(store: Store, task: int, code: str, message: str) -> None:
     """End a task as failed, and its trigger with it."""
     with store.writing():
-        tasks.fail(store, run.task, code, message)
-        triggers.disarm_failed(store, run.task)
+        tasks.fail(store, task, code, message)
+        triggers.disarm_failed(store, task)
 
 
 def _import(store: Store, run: Run, files: list[SourceFile], progress: Progress) -> None:
@@ -213,6 +248,7 @@ def _note_staged(store: Store, run: Run, staged: Staged, reconciled: Reconciled,
 def _complete(store: Store, run: Run, content_hash: str) -> None:
     """The task completes and its trigger is armed, or neither."""
     share, limit = earlier_runs.same_people(store, run), run.definition.same_people
+    late = earlier_runs.began_late(store, run)
     with store.writing():
         at = now()
         same = None
@@ -228,4 +264,5 @@ def _complete(store: Store, run: Run, content_hash: str) -> None:
             guard=completed.guarded,
             same_content=same is not None,
             same_people=alike and not run.again,
+            late_start=late,
         )

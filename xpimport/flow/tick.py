@@ -8,7 +8,7 @@ from functools import partial
 from xpimport.clock import now
 from xpimport.defining import imports, settings
 from xpimport.defining.imports import Import
-from xpimport.errors import Cancelled, XpimportError
+from xpimport.errors import Cancelled, reason_of
 from xpimport.flow.import_run import begin, execute, fail
 from xpimport.flow.progress import SILENT
 from xpimport.flow.send import send_due
@@ -32,24 +32,35 @@ def tick(store: Store) -> Ticked:
     """Do everything that is due now; one thing that breaks does not keep the others from their turn."""
     store.check_clock()
     done = Ticked()
-    triggers.ignore_late(store)
+    _guarded(done, partial(triggers.ignore_late, store))
     _send_due(store, done)
     for task in tasks.unattended(store):
         _guarded(done, partial(_take_up, store, task, done))
     for name in imports.due(store):
         _guarded(done, partial(_run_due, store, name, done))
-    triggers.ignore_late(store)
+    _guarded(done, partial(triggers.ignore_late, store))
     _send_due(store, done)
     return done
 
 
-def _guarded(done: Ticked, work: Callable[[], None]) -> None:
+def _guarded(done: Ticked, work: Callable[[], object]) -> None:
+    """What an item could not keep for itself is the tick's own problem; the next item has its turn all the same."""
     try:
         work()
     except Cancelled:
         raise
-    except XpimportError as problem:
-        done.problems.append(problem.message)
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the others have their turn
+        done.problems.append(reason_of(problem))
+
+
+def _execute(store: Store, task: int, *, patient: bool) -> None:
+    """Carry a claimed task on; whatever breaks it is kept with it, and it is tried again later."""
+    try:
+        execute(store, tasks.load(store, task), SILENT, patient=patient)
+    except Cancelled:
+        raise
+    except Exception as problem:  # noqa: BLE001 - whatever it is, it is this task's
+        tasks.set_back(store, task, reason_of(problem))
 
 
 def _send_due(store: Store, done: Ticked) -> None:
@@ -68,11 +79,12 @@ def _take_up(store: Store, task: int, done: Ticked) -> None:
     if not tasks.take_up(store, task):
         return
     done.tasks.append(task)
-    run = tasks.load(store, task)
-    if run.attempt > tasks.ATTEMPTS:
-        fail(store, run, "interrupted", f"It was killed {tasks.ATTEMPTS} times; it is not tried again.")
+    tried = tasks.attempts(store, task)
+    if tried.number > tasks.ATTEMPTS:
+        how, why = ("was killed", "") if tried.problem is None else ("broke off", f" The last time: {tried.problem}")
+        fail(store, task, "interrupted", f"It {how} {tasks.ATTEMPTS} times; it is not tried again.{why}")
         return
-    execute(store, run, SILENT, patient=run.scheduled_for is not None)
+    _execute(store, task, patient=tried.scheduled)
 
 
 def _run_due(store: Store, name: str, done: Ticked) -> None:
@@ -80,7 +92,7 @@ def _run_due(store: Store, name: str, done: Ticked) -> None:
     task = _claim_occurrence(store, found)
     if task is not None:
         done.tasks.append(task)
-        execute(store, tasks.load(store, task), SILENT, patient=True)
+        _execute(store, task, patient=True)
 
 
 def _claim_occurrence(store: Store, found: Import) -> int | None:

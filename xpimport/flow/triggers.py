@@ -5,9 +5,10 @@ from datetime import datetime
 
 from xpimport.clock import now
 from xpimport.defining import imports
+from xpimport.flow import named
 from xpimport.importing import tasks
 from xpimport.rules.schedule import parse_when, parse_zone
-from xpimport.sending import decisions
+from xpimport.sending import decisions, triggers
 from xpimport.sending.decisions import Stopped
 from xpimport.sending.triggers import Trigger
 from xpimport.store.database import Store
@@ -15,10 +16,11 @@ from xpimport.store.database import Store
 
 @dataclass(frozen=True)
 class Released:
-    """A trigger armed again, for its new instant (UTC)."""
+    """A trigger armed again, for its new instant (UTC), and the reason for which it would be held there, if any."""
 
     trigger: Trigger
     send_at: datetime
+    obstacle: str | None
 
 
 def stop(store: Store, which: str) -> Stopped:
@@ -34,38 +36,47 @@ def stop(store: Store, which: str) -> Stopped:
     return decisions.stop(store, decisions.stoppable_of_import(store, found.id, found.name))
 
 
-def release(store: Store, task: int, at: str | None) -> Released:
-    """Arm the trigger of a task again; `at` is ISO 8601 with an offset, or HH:MM in the import's zone.
+def release(store: Store, which: str, at: str | None, *, approved: bool = False) -> Released:
+    """Arm the trigger of a task, or of an import's newest, again.
+
+    `at` is ISO 8601 with an offset, or HH:MM in the import's zone; `approved` also gives the approval that it needs.
 
     Raises:
-        NotFound: no such task, or it has no trigger.
+        NotFound: no such task or import, or the task has no trigger.
         Invalid: `at` is no time, or lies in the past.
         Refused: the trigger's state does not allow it.
     """
-    tasks.known(store, task)
-    decisions.check_releasable(store, task)
-    instant = None
-    if at is not None:
-        instant = parse_when(at, parse_zone(imports.timezone_of(store, task)), now())
-    trigger = decisions.release(store, task, instant)
-    return Released(trigger, trigger.send_at or now())
+
+    def act(task: int) -> Trigger:
+        decisions.check_releasable(store, task, moved=at is not None)
+        instant = at and parse_when(at, parse_zone(imports.timezone_of(store, task)), now())
+        return decisions.release(store, task, instant or None, approved=approved)
+
+    trigger = named.act_on(store, which, "release-trigger", decisions.releasable_of_import, act)
+    return Released(trigger, trigger.send_at or now(), triggers.obstacle(store, trigger))
 
 
-def approve(store: Store, task: int) -> Trigger:
-    """Let the trigger of a task send at its instant.
+def approve(store: Store, which: str) -> Trigger:
+    """Let the trigger of a task, or of an import's newest, send at its instant.
 
     Raises:
-        NotFound: no such task, or it has no trigger.
+        NotFound: no such task or import, or the task has no trigger.
         Refused: it needs no approval, or its instant has passed.
     """
-    return decisions.approve(store, tasks.known(store, task))
+    return named.act_on(
+        store, which, "approve-trigger", decisions.approvable_of_import, lambda task: decisions.approve(store, task)
+    )
 
 
-def resend(store: Store, task: int, which: str) -> tuple[Trigger, int]:
-    """Arm the send of a task again for its `uncertain` or `failed` people; how many they are.
+def resend(store: Store, which: str, who: str) -> tuple[Trigger, int]:
+    """Arm the send of a task, or of an import's newest, again for its `uncertain` or `failed` people; how many they are.
 
     Raises:
-        NotFound: no such task, or it has no trigger.
+        NotFound: no such task or import, or the task has no trigger.
         Refused: its send is not over, or there is nobody to send to again.
     """
-    return decisions.resend(store, tasks.known(store, task), which)
+
+    def others(store: Store, import_id: int) -> int | None:
+        return decisions.resendable_of_import(store, import_id, who)
+
+    return named.act_on(store, which, "resend", others, lambda task: decisions.resend(store, task, who))

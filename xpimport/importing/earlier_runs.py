@@ -1,11 +1,14 @@
 """What earlier runs of an import took, brought and sent, as far as the next one has to know."""
 
+from datetime import timedelta
 from typing import Any
 
+from xpimport.clock import to_text
 from xpimport.errors import Invalid, NotFound, Refused
 from xpimport.hints import command
 from xpimport.importing.sources.selection import Key, Taken, key_of
 from xpimport.importing.tasks import Run
+from xpimport.rules.delivery import BEGUN, sql_in
 from xpimport.store.database import Store
 
 
@@ -56,15 +59,34 @@ def same_people(store: Store, run: Run) -> float | None:
 
 
 def sent_before(store: Store, run: Run, content_hash: str) -> int | None:
-    """The newest other task of this import that brought the same content to people, or is about to."""
+    """The newest other task of this import whose same content reached anybody, or may yet."""
     found = store.scalar(
         "SELECT max(t.id) FROM tasks t JOIN triggers g ON g.task_id = t.id WHERE t.import_id = ? AND t.id <> ?"
-        " AND t.status = 'completed' AND t.content_hash = ? AND g.state IN ('scheduled', 'held', 'sending', 'sent')",
+        " AND t.status = 'completed' AND t.content_hash = ? AND (g.state IN ('scheduled', 'held', 'sending') OR EXISTS"
+        f" (SELECT 1 FROM deliveries d WHERE d.trigger_id = g.id AND {sql_in('d.state', BEGUN)}))",
         run.import_id,
         run.task,
         content_hash,
     )
     return None if found is None else int(found)
+
+
+def began_late(store: Store, run: Run) -> bool:
+    """Whether a scheduled run began later than its grace because no tick ran, not because another run was at work."""
+    if run.scheduled_for is None:
+        return False
+    grace = timedelta(seconds=run.definition.grace)
+    if run.started_at <= run.scheduled_for + grace:
+        return False
+    waited = store.scalar(
+        "SELECT EXISTS (SELECT 1 FROM tasks WHERE id < ? AND status IN ('completed', 'failed') AND attempt = 1"
+        " AND started_at < ? AND finished_at BETWEEN ? AND ?)",
+        run.task,
+        to_text(run.scheduled_for + grace),
+        to_text(run.started_at - grace),
+        to_text(run.started_at),
+    )
+    return not waited
 
 
 def check_rest(store: Store, import_id: int, name: str, task: int) -> None:

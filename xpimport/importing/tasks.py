@@ -11,6 +11,7 @@ from xpimport.hints import command
 from xpimport.rules.definition import Definition
 from xpimport.rules.setting_kinds import count
 from xpimport.rules.settings import Setting
+from xpimport.rules.trigger import setback_wait
 from xpimport.rules.values import Kinds
 from xpimport.store.claims import heartbeat, lapsed, me
 from xpimport.store.database import Store
@@ -129,6 +130,12 @@ def known(store: Store, task: int) -> int:
     return task
 
 
+def newest_of(store: Store, import_id: int) -> int | None:
+    """The newest run of an import, a skipped one too; None before the first."""
+    task = store.scalar("SELECT max(id) FROM tasks WHERE import_id = ? AND type = 'profile_import'", import_id)
+    return None if task is None else int(task)
+
+
 def skip(store: Store, import_id: int, first: datetime, last: datetime, count: int) -> int:
     """Record a gap of missed occurrences as one task; inside the caller's transaction."""
     at = to_text(now())
@@ -202,6 +209,38 @@ def take_up(store: Store, task: int) -> bool:
             (me(), heartbeat(), task),
         )
         return True
+
+
+def set_back(store: Store, task: int, problem: str) -> None:
+    """Give up a task that broke for another attempt later; the last of its attempts fails it. What broke it is kept.
+
+    Raises:
+        XpimportError: the store cannot be written.
+    """
+    with store.writing():
+        row = store.one("SELECT status, setbacks FROM tasks WHERE id = ?", task)
+        if row["status"] not in {"running", "waiting_for_file"}:
+            return
+        wake = to_text(now() + setback_wait(row["setbacks"] + 1))
+        store.db.execute(
+            "UPDATE tasks SET owner = NULL, heartbeat = NULL, wake_at = ?, setbacks = setbacks + 1, problem = ? WHERE id = ?",
+            (wake, problem, task),
+        )
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """The how manieth attempt of a task this is, whether its schedule began it, and what broke the last one, if known."""
+
+    number: int
+    scheduled: bool
+    problem: str | None
+
+
+def attempts(store: Store, task: int) -> Attempts:
+    """How often a task has been tried; asked before anything else of it is read, which may be what breaks it."""
+    row = store.one("SELECT attempt, scheduled_for IS NOT NULL AS scheduled, problem FROM tasks WHERE id = ?", task)
+    return Attempts(row["attempt"], bool(row["scheduled"]), row["problem"])
 
 
 def wait_for_file(

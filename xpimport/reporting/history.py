@@ -24,7 +24,8 @@ EVENTS = ("delivered", "opened", "clicked", "bounced", "unsubscribed", "complain
 
 _SELECT = """
 SELECT t.*, i.name AS import_name, g.id AS trigger_id, g.state AS trigger_state, g.send_at AS send_at,
-    g.reason AS trigger_reason, g.decided_at AS decided_at, g.began_at AS began_at, g.problem AS problem, g.approval AS approval,
+    g.reason AS trigger_reason, g.decided_at AS decided_at, g.began_at AS began_at, g.problem AS trigger_problem,
+    g.approval AS approval,
     c.name AS campaign
 FROM tasks t LEFT JOIN imports i ON i.id = t.import_id
 LEFT JOIN triggers g ON g.task_id = coalesce(t.about_task_id, t.id) LEFT JOIN campaigns c ON c.id = g.campaign_id
@@ -60,7 +61,7 @@ def task_details(store: Store, task: int) -> Details:
     details["notes"] = json.loads(row["notes"])
     details["expected_at"] = _expected_at(store, row)
     details["moves"] = _moves(store, row["trigger_id"])
-    details["problem"] = row["problem"]
+    details["problem"] = row["trigger_problem"] or row["problem"]
     return details
 
 
@@ -249,6 +250,12 @@ def newest_begun(store: Store) -> int:
     if task is None:
         raise NotFound("Nothing has been sent from this store yet, so there is nothing to report.")
     return int(task)
+
+
+def begun_of_import(store: Store, import_id: int) -> int | None:
+    """The newest task of an import whose sending has begun; None where there is none."""
+    task = store.scalar("SELECT max(task_id) FROM triggers WHERE import_id = ? AND began_at IS NOT NULL", import_id)
+    return None if task is None else int(task)
 
 
 def newest_import(store: Store) -> int:

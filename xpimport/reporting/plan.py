@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
+from typing import Any
 
 from xpimport.clock import from_text
 from xpimport.reporting.forecast import scheduled_forecast
@@ -11,7 +12,9 @@ from xpimport.rules.durations import format_duration
 from xpimport.rules.forecast import Forecast
 from xpimport.rules.schedule import clock_changes, occurrences, parse_schedule, parse_zone
 from xpimport.rules.trigger import send_instant
+from xpimport.store.claims import lapsed
 from xpimport.store.database import Store
+from xpimport.store.sends import how_far
 
 PER_IMPORT = 200
 """Lines of one import at the most; a list of every minute helps nobody."""
@@ -97,20 +100,36 @@ def _note(expected: Forecast) -> str:
 
 def _armed(store: Store, end: datetime) -> list[Planned]:
     rows = store.all(
-        "SELECT g.send_at, g.state, g.task_id, i.name, i.timezone, c.name AS campaign FROM triggers g"
+        "SELECT g.id, g.send_at, g.wake_at, g.state, g.approval, g.owner, g.heartbeat, g.task_id,"
+        " i.name, i.timezone, c.name AS campaign FROM triggers g"
         " JOIN imports i ON i.id = g.import_id JOIN campaigns c ON c.id = g.campaign_id"
-        " WHERE g.state IN ('waiting', 'scheduled') AND g.send_at IS NOT NULL ORDER BY g.id"
+        " WHERE g.state IN ('waiting', 'scheduled', 'sending') AND coalesce(g.wake_at, g.send_at) IS NOT NULL ORDER BY g.id"
     )
     return [
         Planned(
-            from_text(row["send_at"]),
+            _due_at(row),
             row["timezone"],
             "send",
             row["name"],
             row["campaign"],
             row["task_id"],
-            "armed" if row["state"] == "scheduled" else "armed when its import completes",
+            _state(store, row),
         )
         for row in rows
-        if from_text(row["send_at"]) <= end
+        if _due_at(row) <= end
     ]
+
+
+def _due_at(row: Any) -> datetime:
+    """When a trigger is due; of a send that has begun, when it goes on."""
+    return from_text(row["wake_at"] if row["state"] == "sending" else row["send_at"] or row["wake_at"])
+
+
+def _state(store: Store, row: Any) -> str:
+    if row["state"] == "sending":
+        begun, people = how_far(store, row["id"])
+        how = "goes on" if lapsed(row["owner"], row["heartbeat"]) else "being sent"
+        return f"{how} after {begun:,} of {people:,}"
+    if row["approval"] == "needed":
+        return "needs approval"
+    return "armed" if row["state"] == "scheduled" else "armed when its import completes"

@@ -34,7 +34,6 @@ def sql_in(column: str, states: Iterable[str]) -> str:
 
 
 EXCLUSIONS = {
-    "not_live": "the campaign is paused",
     "forgotten": "the profile is no longer in the store",
     "no_address": "the profile has no address of this medium",
     "invalid_address": "the address cannot be written to",
@@ -109,6 +108,8 @@ class Verdict(Enum):
     GO = "everything allows it"
     LOST = "the trigger was stopped, or another process has taken it over"
     OFF = "the master switch is off"
+    PAUSED = "the campaign is paused"
+    INTERRUPTED = "Ctrl-C, SIGTERM or a closed terminal"
     SHUT = "the send window is shut"
     AUTH = "the receiver does not accept who we are"
     DISCONNECTED = "the receiver cannot be reached any more"

@@ -11,15 +11,18 @@ IGNORED, MISSED, HELD, STOPPED, FAILED = "ignored", "missed", "held", "stopped",
 MOVES: dict[tuple[str, str], frozenset[str]] = {
     (WAITING, SCHEDULED): frozenset({"imported"}),
     (WAITING, IGNORED): frozenset({"import_too_late", "import_failed", "empty_audience"}),
-    (WAITING, HELD): frozenset({"guard", "same_content", "same_people"}),
+    (WAITING, HELD): frozenset({"guard", "same_content", "same_people", "late_start"}),
     (WAITING, STOPPED): frozenset({"stopped"}),
     (SCHEDULED, SENDING): frozenset({"due"}),
+    (SCHEDULED, SCHEDULED): frozenset({"released"}),
     (SCHEDULED, MISSED): frozenset({"no_tick", "not_approved"}),
-    (SCHEDULED, HELD): frozenset({"triggers_off"}),
+    (SCHEDULED, HELD): frozenset({"triggers_off", "campaign_paused"}),
     (SCHEDULED, STOPPED): frozenset({"stopped"}),
     (SENDING, SENT): frozenset({"done"}),
     (SENT, SCHEDULED): frozenset({"resent"}),
-    (SENDING, HELD): frozenset({"triggers_off", "auth_failed", "resume_too_late", "canary", "window_closed"}),
+    (SENDING, HELD): frozenset(
+        {"triggers_off", "campaign_paused", "auth_failed", "resume_too_late", "canary", "window_closed"}
+    ),
     (SENDING, FAILED): frozenset({"template_error"}),
     (SENDING, STOPPED): frozenset({"stopped"}),
     (HELD, STOPPED): frozenset({"stopped"}),
@@ -32,12 +35,14 @@ REASONS = {
     "import_failed": "the import failed",
     "empty_audience": "the list brought nobody in",
     "guard": "a guard found the list unusual",
-    "same_content": "the same list was already sent, or is about to be",
+    "same_content": "the same list already reached people, or is about to",
     "same_people": "nearly the same people were in the last run",
     "no_tick": "no tick ran within the grace after the send time",
     "not_approved": "nobody approved it before its send time",
     "canary": "too many of those who went first did not get it",
     "window_closed": "its send window does not open again in time",
+    "campaign_paused": "the campaign is paused",
+    "late_start": "its import began too late to be sent at once",
     "triggers_off": "sending is switched off in this store",
     "auth_failed": "the sending server refused the user or password",
     "resume_too_late": "the send was interrupted and could not be taken up again in time",
@@ -82,10 +87,11 @@ def when_completed(
     guard: bool,
     same_content: bool,
     same_people: bool = False,
+    late_start: bool = False,
 ) -> Arming:
     """Decide a waiting trigger at the instant (UTC) at which its import completes.
 
-    `send_at` None means at once. Completing exactly at the send instant is too late.
+    `send_at` None means at once, which a `late_start` makes a surprise. Completing exactly at the send instant is too late.
     """
     if send_at is not None and completed_at >= send_at:
         return Arming(IGNORED, "import_too_late", send_at)
@@ -97,6 +103,8 @@ def when_completed(
         return Arming(HELD, "same_content", send_at)
     if same_people:
         return Arming(HELD, "same_people", send_at)
+    if late_start and send_at is None:
+        return Arming(HELD, "late_start", completed_at)
     return Arming(SCHEDULED, "imported", send_at or completed_at)
 
 
@@ -111,6 +119,11 @@ def send_instant(send_at: str | None, timezone: str, start: datetime) -> datetim
 def is_missed(send_at: datetime, grace: timedelta, now: datetime) -> bool:
     """Whether the grace after the send instant has passed, so that sending now would be a surprise."""
     return now > send_at + grace
+
+
+def setback_wait(setbacks: int) -> timedelta:
+    """How long a task or send that broke `setbacks` times is left alone: 1, 2, 4, 8 and from then on 15 minutes."""
+    return timedelta(minutes=min(15, 2 ** min(setbacks - 1, 4)))
 
 
 def backoff(attempts: int) -> timedelta:

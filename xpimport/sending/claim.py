@@ -3,7 +3,7 @@
 from xpimport.clock import now, to_text
 from xpimport.rules import trigger as rules
 from xpimport.sending.audience import already_sent, caps
-from xpimport.sending.triggers import SELECT, Trigger, get, move, switched_off, trigger_of
+from xpimport.sending.triggers import SELECT, Trigger, get, move, obstacle, trigger_of
 from xpimport.store.claims import heartbeat, lapsed, me
 from xpimport.store.database import Store
 
@@ -18,13 +18,13 @@ def due(store: Store) -> list[Trigger]:
 
 
 def claim(store: Store, trigger: Trigger) -> Trigger | None:
-    """Take a due trigger for this process, or settle it (missed, switched off); None when there is nothing to send.
+    """Take a due trigger for this process, or settle it (missed, switched off, paused); None when there is nothing to send.
 
     Stop competes for the same row, so exactly one of the two wins.
     """
     with store.writing():
         row = store.one("SELECT * FROM triggers WHERE id = ?", trigger.id)
-        state, off = row["state"], switched_off(store)
+        state, off = row["state"], obstacle(store, trigger)
         if state == rules.SCHEDULED:
             current = get(store, trigger.id)
             if current.send_at is None or current.send_at > now():
@@ -35,16 +35,16 @@ def claim(store: Store, trigger: Trigger) -> Trigger | None:
             if rules.is_missed(current.send_at, current.grace, now()):
                 move(store, trigger.id, state, rules.MISSED, "no_tick")
                 return None
-            if off:
-                move(store, trigger.id, state, rules.HELD, "triggers_off")
+            if off is not None:
+                move(store, trigger.id, state, rules.HELD, off)
                 return None
             if _behind_another(store, current) or _others_decide(store, current.id):
                 return None
             move(store, trigger.id, state, rules.SENDING, "due", wake_at=now())
         elif state != rules.SENDING or not lapsed(row["owner"], row["heartbeat"]):
             return None
-        elif off:
-            move(store, trigger.id, state, rules.HELD, "triggers_off")
+        elif off is not None:
+            move(store, trigger.id, state, rules.HELD, off)
             return None
         store.db.execute(
             "UPDATE triggers SET generation = generation + 1, owner = ?, heartbeat = ?, began_at = coalesce(began_at, ?),"

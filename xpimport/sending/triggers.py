@@ -46,6 +46,10 @@ class Trigger:
         return (self.send_at or now()) + self.retry_for
 
 
+class ClaimLost(Exception):
+    """This process's claim of a trigger holds no longer: it was stopped, or another process has taken it over."""
+
+
 SELECT = "SELECT g.*, c.name AS campaign FROM triggers g JOIN campaigns c ON c.id = g.campaign_id"
 
 
@@ -162,6 +166,7 @@ def arm(
     guard: bool,
     same_content: bool,
     same_people: bool = False,
+    late_start: bool = False,
 ) -> None:
     """Decide the trigger of an import that completes; inside the completing transaction."""
     trigger = of_task(store, task)
@@ -174,6 +179,7 @@ def arm(
         guard=guard,
         same_content=same_content,
         same_people=same_people,
+        late_start=late_start,
     )
     wake = arming.send_at if arming.state == rules.SCHEDULED else None
     move(store, trigger.id, rules.WAITING, arming.state, arming.reason, send_at=arming.send_at, wake_at=wake)
@@ -210,6 +216,53 @@ def keeping_content(store: Store, campaign_id: int) -> list[int]:
 def switched_off(store: Store) -> bool:
     """Whether the master switch is off, as it is in a new store."""
     return bool(store.scalar("SELECT NOT EXISTS (SELECT 1 FROM settings WHERE name = 'triggers' AND value = 'on')"))
+
+
+def check_mine(store: Store, trigger: Trigger) -> None:
+    """Inside a transaction: that this claim still holds, before anything of the send is changed.
+
+    Raises:
+        ClaimLost: it does not.
+    """
+    mine = store.scalar(
+        "SELECT state = 'sending' AND generation = ? FROM triggers WHERE id = ?", trigger.generation, trigger.id
+    )
+    if not mine:
+        raise ClaimLost
+
+
+def obstacle(store: Store, trigger: Trigger) -> str | None:
+    """The reason for which this trigger is held as things are, in mid-send too; None where nothing is in its way."""
+    if switched_off(store):
+        return "triggers_off"
+    live = store.scalar("SELECT live FROM campaigns WHERE id = ?", trigger.campaign_id)
+    return None if live else "campaign_paused"
+
+
+def set_back(store: Store, trigger: int, problem: str) -> None:
+    """Leave a send that broke alone for a while, keeping why; after its time it is held, or missed if it never began.
+
+    Raises:
+        XpimportError: the store cannot be written.
+    """
+    with store.writing():
+        found = get(store, trigger)
+        if found.state not in {rules.SCHEDULED, rules.SENDING}:
+            return
+        ends = found.retries_end if found.state == rules.SENDING else (found.send_at or now()) + found.grace
+        if now() > ends:
+            after, reason = (
+                (rules.HELD, "resume_too_late") if found.state == rules.SENDING else (rules.MISSED, "no_tick")
+            )
+            move(store, trigger, found.state, after, reason)
+            store.db.execute("UPDATE triggers SET problem = ? WHERE id = ?", (problem, trigger))
+            return
+        setbacks = store.scalar("SELECT setbacks FROM triggers WHERE id = ?", trigger) + 1
+        wake = min(now() + rules.setback_wait(setbacks), ends + timedelta(seconds=1))
+        store.db.execute(
+            "UPDATE triggers SET owner = NULL, heartbeat = NULL, wake_at = ?, setbacks = ?, problem = ? WHERE id = ?",
+            (to_text(wake), setbacks, problem, trigger),
+        )
 
 
 def give_back(store: Store, trigger: Trigger, wake_at: datetime, problem: str | None = None) -> None:

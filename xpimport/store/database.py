@@ -238,7 +238,7 @@ def _error_of(problem: Exception, path: Path) -> Busy | StoreRefused:
     if "readonly" in text or "unable to open" in text:
         return StoreRefused(f"The store {path} cannot be written ({text}). Make it and its directory writable.")
     if "full" in text:
-        return StoreRefused(f"No room left to write the store {path} ({text}). Nothing was half-written.")
+        return StoreRefused(f"No room left to write the store {path} ({text}).")
     if "not a database" in text:
         return StoreRefused(f"{path} is not a store of xpimport; it was left alone. Name another with --db.")
     if "malformed" in text:

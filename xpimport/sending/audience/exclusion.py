@@ -18,7 +18,7 @@ from xpimport.rules.segments import Segment, parse_segment
 from xpimport.rules.values import address_key
 from xpimport.sending.audience import already_sent, caps
 from xpimport.sending.channels.registry import channel_kind
-from xpimport.sending.triggers import Trigger
+from xpimport.sending.triggers import Trigger, check_mine
 from xpimport.store.claims import heartbeat
 from xpimport.store.database import Store
 
@@ -30,6 +30,9 @@ def decide_exclusions(store: Store, trigger: Trigger, kinds: Mapping[str, str], 
 
     `kinds` are the attributes with their types, for the campaign's segment; `zone` is the store's, whose calendar days
     the caps of a category count.
+
+    Raises:
+        ClaimLost: the send was stopped meanwhile.
     """
     _clear(store, trigger)
     campaign = store.one("SELECT * FROM campaigns WHERE id = ?", trigger.campaign_id)
@@ -55,6 +58,7 @@ def _clear(store: Store, trigger: Trigger) -> None:
     """Take back what is not final: people excluded or not yet sent to are decided anew."""
     while True:
         with store.writing():
+            check_mine(store, trigger)
             gone = store.db.execute(
                 "DELETE FROM deliveries WHERE trigger_id = ? AND profile_id IN (SELECT profile_id FROM deliveries"
                 f" WHERE trigger_id = ? AND {sql_in('state', REDECIDED)} LIMIT ?)",
@@ -81,7 +85,7 @@ def blocked(medium: str, *, ignore_subscription: bool) -> str:
 
 def _first_reasons(store: Store, trigger: Trigger, campaign: Any, family: Sequence[int], segment: Segment) -> None:
     column = ADDRESS[campaign["medium"]]
-    cases = f"WHEN NOT :live THEN 'not_live' WHEN p.id IS NULL THEN 'forgotten' {_address(campaign)}"
+    cases = f"WHEN p.id IS NULL THEN 'forgotten' {_address(campaign)}"
     outside = f"CASE WHEN NOT {segment.sql} THEN 'outside_segment' END"
     consent = "NULL" if channel_kind(campaign["channel"]).keeps_consent else _consent(campaign)
     store.db.execute(
@@ -97,7 +101,6 @@ def _first_reasons(store: Store, trigger: Trigger, campaign: Any, family: Sequen
         " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.trigger_id = :trigger AND d.profile_id = a.profile_id)"
         " ORDER BY a.profile_id",
         {
-            "live": campaign["live"],
             "import_id": trigger.import_id,
             "send_at": to_text(trigger.send_at) if trigger.send_at else None,
             "trigger": trigger.id,
@@ -162,6 +165,7 @@ def _write_fates(store: Store, trigger: Trigger) -> None:
     at = int(now().timestamp())
     for start in range(0, last, BATCH):
         with store.writing():
+            check_mine(store, trigger)
             store.db.execute(
                 "INSERT INTO deliveries (trigger_id, profile_id, state, reason, address, changed_at) SELECT ?, profile,"
                 " CASE WHEN reason IS NULL THEN 'pending' ELSE 'excluded' END, reason,"
@@ -171,4 +175,5 @@ def _write_fates(store: Store, trigger: Trigger) -> None:
             store.db.execute("UPDATE triggers SET heartbeat = ? WHERE id = ?", (heartbeat(), trigger.id))
         time.sleep(0.002)
     with store.writing():
+        check_mine(store, trigger)
         store.db.execute("UPDATE triggers SET decided_at = ? WHERE id = ?", (to_text(now()), trigger.id))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from xpimport import signals
 from xpimport.clock import now
 from xpimport.rules.delivery import Verdict
 from xpimport.rules.values import BUILT_IN
@@ -55,10 +56,12 @@ class BulkSend:
             session.close()
 
     def _room(self) -> int:
-        """How many people the next chunk may have; waits until it is one at least."""
+        """How many people the next chunk may have; waits until it is one at least, or a signal comes."""
         limiter = self._config.limiter
         while not (room := limiter.allowed(self._config.kind.people_a_call, time.monotonic())):
-            time.sleep(limiter.wait())
+            if signals.pending():
+                return 0
+            time.sleep(min(1.0, limiter.wait()))
         return room
 
     def _begin(self, room: int) -> list[Any]:

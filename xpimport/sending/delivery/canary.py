@@ -36,6 +36,7 @@ def evaluate(store: Store, trigger: Trigger) -> bool:
     if trigger.canary.holds(tried=tried, failed=failed):
         return True
     with store.writing():
+        triggers.check_mine(store, trigger)
         store.db.execute("UPDATE triggers SET canary = NULL WHERE id = ?", (trigger.id,))
     return False
 
@@ -51,6 +52,7 @@ def _choose(store: Store, trigger: Trigger) -> None:
         size,
     )
     with store.writing():
+        triggers.check_mine(store, trigger)
         store.db.execute(
             "UPDATE triggers SET canary_below = ?, canary = CASE WHEN ? THEN canary END WHERE id = ?",
             (ALL if below is None else below, below is not None, trigger.id),
@@ -76,5 +78,6 @@ def rest_follows_at(store: Store, trigger: Trigger) -> datetime | None:
         return None
     until = now() + timedelta(seconds=trigger.canary.wait)
     with store.writing():
+        triggers.check_mine(store, trigger)
         store.db.execute("UPDATE triggers SET canary_until = ? WHERE id = ?", (to_text(until), trigger.id))
     return until

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from xpimport import signals
 from xpimport.clock import now, to_text
 from xpimport.errors import Invalid
 from xpimport.rules.bounces import is_bounce
@@ -17,7 +18,7 @@ from xpimport.rules.values import address_key
 from xpimport.sending.audience.exclusion import blocked
 from xpimport.sending.channels import Outcome
 from xpimport.sending.content.compose import Job, address_of, old_key_of, select_profile
-from xpimport.sending.triggers import Trigger, switched_off
+from xpimport.sending.triggers import Trigger, check_mine, obstacle
 from xpimport.store.addresses import suppress
 from xpimport.store.claims import heartbeat
 from xpimport.store.database import Store
@@ -47,8 +48,13 @@ class Grant:
 
 
 def mark_interrupted(store: Store, trigger: Trigger) -> int:
-    """After a claim: what an earlier sender had begun and not recorded may have gone out, and is not sent again."""
+    """After a claim: what an earlier sender had begun and not recorded may have gone out, and is not sent again.
+
+    Raises:
+        ClaimLost: it was stopped in the meantime.
+    """
     with store.writing():
+        check_mine(store, trigger)
         return store.db.execute(
             "UPDATE deliveries SET state = 'uncertain', reason = 'interrupted', changed_at = ? WHERE trigger_id = ?"
             " AND state = 'attempting'",
@@ -57,13 +63,15 @@ def mark_interrupted(store: Store, trigger: Trigger) -> int:
 
 
 def verdict(store: Store, trigger: Trigger) -> Verdict:
-    """Inside a transaction: whether more messages may be begun: GO, LOST or OFF."""
+    """Inside a transaction: whether more messages may be begun: anything but SHUT and what the receiver says."""
     mine = store.scalar(
         "SELECT state = 'sending' AND generation = ? FROM triggers WHERE id = ?", trigger.generation, trigger.id
     )
     if not mine:
         return Verdict.LOST
-    return Verdict.OFF if switched_off(store) else Verdict.GO
+    if signals.pending():
+        return Verdict.INTERRUPTED
+    return {None: Verdict.GO, "triggers_off": Verdict.OFF}.get(obstacle(store, trigger), Verdict.PAUSED)
 
 
 def record_intents(store: Store, trigger: Trigger, people: Sequence[tuple[str, int]], at: datetime) -> None:

@@ -9,7 +9,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
+from xpimport import signals
 from xpimport.clock import now
 from xpimport.errors import Invalid, Unreachable, XpimportError
 from xpimport.rules import trigger as rules
@@ -24,7 +26,7 @@ from xpimport.sending.delivery.bulk import BulkSend
 from xpimport.sending.delivery.config import Progress, SendConfig, load_config
 from xpimport.sending.delivery.connections import FEW, Connections, Event, ProcessPool, ThreadPool
 from xpimport.sending.delivery.ledger import Grant, Granter
-from xpimport.sending.triggers import Trigger
+from xpimport.sending.triggers import ClaimLost, Trigger
 from xpimport.store.database import Store
 
 AGAIN = timedelta(minutes=1)
@@ -42,6 +44,8 @@ class Sent:
     trigger: Trigger
     connected: bool
     problem: str | None = None
+    broken: bool = False
+    """Something went wrong that is neither the receiver's word nor the campaign's: it is tried again later."""
 
 
 class _SendLoop:
@@ -90,13 +94,16 @@ class _SendLoop:
             self._run_connections()
 
     def _run_connections(self) -> None:
+        signals.wake_by(partial(self.events.put, (-1, "wake", None)))
         self._pool = self._open()
         self.connections = set(self._pool.numbers)
         try:
             self._loop()
         finally:
-            self._drain()
-            self._pool.close()
+            try:
+                self._drain()
+            finally:
+                self._pool.close()
 
     def _open(self) -> Connections:
         """Threads for a short send, processes for a long one, or a cluster where there is one for this channel."""
@@ -219,6 +226,13 @@ class _SendLoop:
 
 def send(store: Store, trigger: Trigger, kinds: Mapping[str, str], settings: Settings, progress: Progress) -> Sent:
     """Send a claimed trigger as far as it goes now; every state of it is in the store, whatever happens."""
+    try:
+        return _send(store, trigger, kinds, settings, progress)
+    except ClaimLost:
+        return Sent(triggers.get(store, trigger.id), connected=True)
+
+
+def _send(store: Store, trigger: Trigger, kinds: Mapping[str, str], settings: Settings, progress: Progress) -> Sent:
     ledger.mark_interrupted(store, trigger)
     try:
         config = load_config(store, trigger.campaign_id, kinds, settings, trigger)
@@ -255,6 +269,10 @@ def _finish(store: Store, trigger: Trigger, work: _SendLoop) -> Sent:
     problem = work.problem.message if isinstance(work.problem, XpimportError) else None
     if work.verdict is Verdict.OFF:
         _move(store, trigger, rules.HELD, "triggers_off")
+    elif work.verdict is Verdict.INTERRUPTED:
+        triggers.give_back(store, trigger, now())
+    elif work.verdict is Verdict.PAUSED:
+        _move(store, trigger, rules.HELD, "campaign_paused")
     elif work.verdict is Verdict.AUTH:
         _move(store, trigger, rules.HELD, "auth_failed")
     elif work.verdict is Verdict.SHUT:
@@ -313,6 +331,7 @@ def _any_pending(store: Store, trigger: Trigger) -> bool:
 
 def _expire_retries(store: Store, trigger: Trigger) -> None:
     with store.writing():
+        triggers.check_mine(store, trigger)
         store.db.execute(
             "UPDATE deliveries SET state = 'failed', reason = 'retry_expired', changed_at = ?, retry_at = NULL"
             " WHERE trigger_id = ? AND state = 'retry'",
