@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -37,9 +37,12 @@ def _width(stream: Any) -> int | None:
 
 def say(text: str) -> None:
     """A line of talk, on stderr, after the data that came before it even where both go into one pipe."""
-    sys.stdout.flush()
-    for line in said(unseen.visible(text, "\n"), _width(sys.stderr)):
-        print(line, file=sys.stderr)  # noqa: T201
+    if not sys.stdout.closed:
+        sys.stdout.flush()
+    # Talk that nobody can be given is no reason to leave the work undone.
+    with suppress(OSError, ValueError):
+        for line in said(unseen.visible(text, "\n"), _width(sys.stderr)):
+            print(line, file=sys.stderr)  # noqa: T201
 
 
 def complain(text: str) -> None:
