@@ -3,6 +3,8 @@
 #   sh tests/run.sh tests/rules -k schedule
 # For daily work only what concerns the files that differ from main; further arguments go to pytest:
 #   sh tests/run.sh --changed -x
+# The whole sweep of injected faults, of which the other runs take a part; about a quarter of an hour:
+#   sh tests/run.sh --faults
 # In CI (CI=true) a test that is skipped because its server is absent is a failure.
 set -eu
 cd -- "$(dirname -- "$0")/.."
@@ -121,6 +123,12 @@ if [ "${CI:-}" = true ]; then
     export XPIMPORT_REQUIRE_SERVERS=1
 fi
 workers='--numprocesses 2 --dist loadgroup'
+if [ "${1:-}" = --faults ]; then
+    shift
+    export XPIMPORT_FAULTS=all
+    # shellcheck disable=SC2086 # one word an option
+    exec pytest $workers tests/faults "$@"
+fi
 if [ "${1:-}" = --changed ]; then
     shift
     chosen=$(concerned)
