@@ -3,8 +3,8 @@
 #   sh tests/run.sh tests/rules -k schedule
 # For daily work only what concerns the files that differ from main; further arguments go to pytest:
 #   sh tests/run.sh --changed -x
-# The whole sweep of injected faults, of which the other runs take a part; about a quarter of an hour:
-#   sh tests/run.sh --faults
+# The whole sweep of injected faults, of which the other runs take a few; with a number N every Nth of them:
+#   sh tests/run.sh --faults 10
 # In CI (CI=true) a test that is skipped because its server is absent is a failure.
 set -eu
 cd -- "$(dirname -- "$0")/.."
@@ -124,10 +124,9 @@ if [ "${CI:-}" = true ]; then
 fi
 workers='--numprocesses 2 --dist loadgroup'
 if [ "${1:-}" = --faults ]; then
-    shift
-    export XPIMPORT_FAULTS=all
+    export XPIMPORT_FAULTS_EVERY="${2:-1}"
     # shellcheck disable=SC2086 # one word an option
-    exec pytest $workers tests/faults "$@"
+    exec pytest $workers tests/faults
 fi
 if [ "${1:-}" = --changed ]; then
     shift
