@@ -38,6 +38,7 @@ SERVERS = {
     "cron": Server("cron", "Debian package cron", needs_root=True),
     "sshd": Server("sshd", "Debian package openssh-server"),
     "smtp-sink": Server("smtp-sink", "Debian package postfix"),
+    "strace": Server("strace", "Debian package strace"),
     "moto": Server("moto_server", "in .venv-moto, which tests/run.sh makes"),
 }
 

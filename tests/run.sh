@@ -3,6 +3,8 @@
 #   sh tests/run.sh tests/rules -k schedule
 # For daily work only what concerns the files that differ from main; further arguments go to pytest:
 #   sh tests/run.sh --changed -x
+# The whole sweep of injected faults, of which the other runs take a few; with a number N every Nth of them:
+#   sh tests/run.sh --faults 10
 # In CI (CI=true) a test that is skipped because its server is absent is a failure.
 set -eu
 cd -- "$(dirname -- "$0")/.."
@@ -60,6 +62,7 @@ missing_packages() {
     command -v sshd >/dev/null || echo openssh-server
     command -v smtp-sink >/dev/null || echo postfix
     command -v sqlite3 >/dev/null || echo sqlite3
+    command -v strace >/dev/null || echo strace
     # Debian's Python comes without what makes an environment.
     "$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }
@@ -120,6 +123,11 @@ if [ "${CI:-}" = true ]; then
     export XPIMPORT_REQUIRE_SERVERS=1
 fi
 workers='--numprocesses 2 --dist loadgroup'
+if [ "${1:-}" = --faults ]; then
+    export XPIMPORT_FAULTS_EVERY="${2:-1}"
+    # shellcheck disable=SC2086 # one word an option
+    exec pytest $workers tests/faults
+fi
 if [ "${1:-}" = --changed ]; then
     shift
     chosen=$(concerned)

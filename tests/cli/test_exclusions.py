@@ -176,7 +176,16 @@ def test_a_token_opts_its_address_out_for_ever_and_a_forged_one_does_not(shop, s
 def test_without_a_base_url_the_way_out_is_a_mailbox(shop, send, tmp_path):
     shop("campaign", "edit", "hello", "--unsubscribe-to", "bye@example.com")
     assert send(ROWS[:1])[0] == 1
-    text = message(tmp_path)
-    assert "List-Unsubscribe: <mailto:bye@example.com?subject=unsubscribe>" in text
+    text = message(tmp_path).replace("\n ", " ").replace("=\n", "").replace("=3D", "=")
+    (address,) = re.findall(r"^List-Unsubscribe: <(mailto:.*)>$", text, re.MULTILINE)
+    token = re.fullmatch(r"mailto:bye@example\.com\?subject=unsubscribe%20([\w-]+)", address)[1]
+    assert f"Hello u1, {address}" in text
     assert "List-Unsubscribe-Post" not in text
+    assert "has opted out" in shop("unsubscribe", token).err
     assert shop("settings", "set", "unsubscribe.url", "http://example.com/").code == 2
+    assert shop("campaign", "edit", "hello", "--unsubscribe-to", "bye&%c+d@example.com").code == 0
+    assert "<mailto:bye%26%25c+d@example.com?subject=unsubscribe%20TOKEN>" in preview(shop)
+
+
+def preview(shop):
+    return shop("campaign", "preview", "hello", "--profile", "u1").out

@@ -1,17 +1,10 @@
 """No screen of 80 columns cuts a word, a date, a state, a name or an option in its middle."""
 
-import contextlib
-import fcntl
-import os
-import pty
 import re
-import struct
-import sys
-import termios
-import threading
 from pathlib import Path
 
 import pytest
+import terminal
 from cli.test_refusals import CALLS
 
 EVENING, NIGHT, LATE = "2026-11-23T16:00:00Z", "2026-11-24T03:00:00Z", "2026-11-24T12:00:00Z"
@@ -91,34 +84,9 @@ def store(tmp_path_factory):
 
 
 def on_terminal(store: Path, columns: int, now: str, *arguments: str) -> tuple[int, str]:
-    """What a command writes to a terminal of so many columns, both streams, and its exit code."""
-    from xpimport.cli import main
-
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    written: list[bytes] = []
-
-    def read() -> None:
-        with contextlib.suppress(OSError):
-            while data := os.read(ours, 65536):
-                written.append(data)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XPIMPORT_DB", str(store))
-        patch.setenv("XPIMPORT_NOW", now)
-        patch.setenv("COLUMNS", str(columns))
-        patch.setenv("NO_COLOR", "1")
-        patch.setenv("PATH", "/nowhere")  # no crontab of this machine, and hints with the longest program
-        with Path(os.ttyname(theirs)).open("w", encoding="utf-8") as terminal:
-            patch.setattr(sys, "stdout", terminal)
-            patch.setattr(sys, "stderr", terminal)
-            code = main(list(arguments))
-    os.close(theirs)
-    reader.join()
-    os.close(ours)
-    return code, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", b"".join(written).decode())
+    """What a command writes to a terminal of so many columns, without its colours, and its exit code."""
+    code, text = terminal.run(store, columns, now, *arguments)
+    return code, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
 
 
 def words_on(text: str, columns: int) -> set[str]:

@@ -3,6 +3,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,7 @@ case $1 in
     mv "$dir/new" "$dir/table" ;;
 -r) rm "$dir/table" ;;
 -e) $VISUAL "$dir/table" ;;
+*)  "$0" - < "$1" ;;
 esac
 """
 
@@ -287,6 +289,41 @@ def test_a_crontab_that_did_not_keep_what_it_was_given_is_noticed(fake: Fake, db
     with pytest.raises(Failed, match="not what was just written") as caught:
         crontab.install(db)
     assert f"# xpimport {db}" in caught.value.message
+
+
+@pytest.mark.server("strace")
+@pytest.mark.parametrize("command", ["install", "remove"])
+@pytest.mark.parametrize("call", ["write", "fsync", "unlink", "vfork,clone,clone3"])
+def test_a_kill_at_any_write_leaves_the_whole_crontab(fake: Fake, db: Path, command: str, call: str):
+    lines = "".join(f"{minute} 1 * * * backup --of /srv/{minute:0200}\n" for minute in range(60)).encode()
+    ours = crontab.tick_line(crontab.program(), db, crontab.log_of(db)).encode() + b"\n"
+    before, after = (lines, lines + ours) if command == "install" else (lines + ours, lines)
+    code = f"import sys; from pathlib import Path; from xpimport.defining import crontab; crontab.{command}(Path(sys.argv[1]))"
+    for nth in range(1, 40):
+        fake.table = before
+        strace = [which("strace"), "-qq", "-o", "/dev/null", "-e", f"inject={call}:signal=KILL:when={nth}"]
+        done = subprocess.run([*strace, sys.executable, "-c", code, str(db)], capture_output=True, check=False)
+        wait_for_orphans(fake)
+        assert fake.table in (before, after), f"killed at {call} {nth}"
+        if done.returncode == 0:
+            break
+    assert (done.returncode, fake.table) == (0, after), done.stderr
+    assert nth > 1, f"there was no {call}"
+
+
+def wait_for_orphans(fake: Fake) -> None:
+    """A killed command's own `crontab` goes on; wait until no process runs this fake any more."""
+    mine = os.fsencode(fake.folder / "crontab")
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and any(mine in _command(number) for number in Path("/proc").glob("[0-9]*")):
+        time.sleep(0.02)
+
+
+def _command(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def test_the_program_is_the_script_beside_the_interpreter_else_the_module(

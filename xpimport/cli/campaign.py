@@ -1,6 +1,5 @@
 """campaign: what is sent."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -147,7 +146,7 @@ def preview(
     if html is not None and made.html is None:
         raise Failed(f"The campaign {name} has no HTML part.")
     if str(html) == "-":
-        sys.stdout.write(made.html or "")
+        screen.out(made.html or "", end="")
         return
     for header, value in made.headers:
         screen.paragraph(f"{header}: {value}")

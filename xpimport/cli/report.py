@@ -96,18 +96,18 @@ def _people(store: Store, task: int, which: str, chosen: str, output: Path | Non
 
 
 def _write(columns: Sequence[str], lines: Iterator[dict[str, Any]], chosen: str, output: Path | None) -> None:
-    with _out(output) as out:
+    with _out(output):
         if chosen == "table":
-            rows.write_csv(columns, lines, out)
+            screen.csv_out(columns, lines)
         else:
             screen.listing(list(lines), {}, chosen, "")
 
 
 @contextmanager
-def _out(output: Path | None) -> Iterator[Any]:
+def _out(output: Path | None) -> Iterator[None]:
     """Stdout, or a private file in its place."""
     if output is None or str(output) == "-":
-        yield sys.stdout
+        yield
         return
     try:
         handle = os.open(output, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
@@ -117,7 +117,7 @@ def _out(output: Path | None) -> Iterator[Any]:
     with io.TextIOWrapper(io.FileIO(handle, "w"), encoding="utf-8", newline="") as file:
         sys.stdout = file
         try:
-            yield file
+            yield
         finally:
             sys.stdout = before
     screen.say(f"Wrote {output}.")

@@ -4,25 +4,22 @@ Data goes to stdout, talk and progress to stderr. User text reaches a terminal a
 it, and control and bidi characters are made visible.
 """
 
-import csv
 import json
 import shutil
 import sys
-from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from xpimport.cli import markdown
+from xpimport.cli import visible as unseen
 from xpimport.cli.bars import Bars
 from xpimport.cli.folding import column_widths, folded, said
 from xpimport.clock import now
+from xpimport.rules.csv_rows import csv_rows
 from xpimport.rules.durations import format_duration
-
-_UNSEEN = dict.fromkeys((*range(32), 127, *range(128, 160), *range(8234, 8239), *range(8294, 8298)), "�")
-_UNSEEN.update({9: " ", 10: " ", 13: " ", 0x200B: "\ufffd", 0x200E: "\ufffd", 0x200F: "\ufffd", 0x61C: "\ufffd"})
-
 
 PAGE_WIDTH = 100
 """Characters of a line of prose at the most; longer ones are hard to follow."""
@@ -30,7 +27,7 @@ PAGE_WIDTH = 100
 
 def visible(value: object) -> str:
     """Any value as one line of harmless text."""
-    return str(value).translate(_UNSEEN)
+    return unseen.visible(str(value))
 
 
 def _width(stream: Any) -> int | None:
@@ -40,9 +37,12 @@ def _width(stream: Any) -> int | None:
 
 def say(text: str) -> None:
     """A line of talk, on stderr, after the data that came before it even where both go into one pipe."""
-    sys.stdout.flush()
-    for line in said(text.translate({**_UNSEEN, 10: "\n"}), _width(sys.stderr)):
-        print(line, file=sys.stderr)  # noqa: T201
+    if not sys.stdout.closed:
+        sys.stdout.flush()
+    # Talk that nobody can be given is no reason to leave the work undone.
+    with suppress(OSError, ValueError):
+        for line in said(unseen.visible(text, "\n"), _width(sys.stderr)):
+            print(line, file=sys.stderr)  # noqa: T201
 
 
 def complain(text: str) -> None:
@@ -50,9 +50,16 @@ def complain(text: str) -> None:
     say(f"Error: {text}")
 
 
-def out(text: str) -> None:
-    """A line of data, on stdout, as it is."""
-    print(text)  # noqa: T201
+def out(text: str, end: str = "\n") -> None:
+    """A line of data, on stdout: as it is in a pipe or a file, harmless on a terminal."""
+    print(unseen.visible(text, "\n\t") if sys.stdout.isatty() else text, end=end)  # noqa: T201
+
+
+def csv_out(columns: Sequence[str], lines: Iterable[Mapping[str, Any]]) -> None:
+    """Lines as CSV on stdout, each a row on a terminal too."""
+    terminal = sys.stdout.isatty()
+    for row in csv_rows(columns, lines):
+        sys.stdout.write(unseen.visible(row.removesuffix("\n")) + "\n" if terminal else row)
 
 
 def paragraph(text: str, indent: str = "") -> None:
@@ -63,7 +70,7 @@ def paragraph(text: str, indent: str = "") -> None:
 
 def tell(text: str) -> None:
     """A line for a person on stdout: with its hints, folded to the terminal."""
-    for line in said(text.translate({**_UNSEEN, 10: "\n"}), _width(sys.stdout)):
+    for line in said(unseen.visible(text, "\n"), _width(sys.stdout)):
         out(line)
 
 
@@ -108,7 +115,12 @@ def away(instant: datetime) -> str:
 
 def json_out(value: object) -> None:
     """A value as JSON on stdout."""
-    out(json.dumps(value, ensure_ascii=False, indent=2))
+    _json_line(value, indent=2)
+
+
+def _json_line(value: object, indent: int | None = None) -> None:
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    print(unseen.visible_json(text) if sys.stdout.isatty() else text)  # noqa: T201
 
 
 def listing(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], form: str, empty: str) -> None:
@@ -117,23 +129,13 @@ def listing(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], form:
         json_out(list(rows))
     elif form == "nl":
         for row in rows:
-            out(json.dumps(row, ensure_ascii=False))
+            _json_line(row)
     elif form == "csv":
-        from xpimport.reporting.rows import inert
-
-        keys = list(rows[0]) if rows else list(columns)
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(keys)
-        for row in rows:
-            writer.writerow([inert(_flat(row.get(key))) for key in keys])
+        csv_out(list(rows[0]) if rows else list(columns), rows)
     elif not rows:
         say(empty)
     else:
         table([[row.get(key) for key in columns] for row in rows], list(columns.values()))
-
-
-def _flat(value: object) -> object:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
 def table(rows: Sequence[Sequence[object]], titles: Sequence[str], title: str | None = None) -> None:
@@ -225,7 +227,7 @@ def _print(thing: Any, width: int) -> None:
     while lines and not lines[-1]:
         lines.pop()
     for line in lines:
-        out(line)
+        print(line)  # noqa: T201 - with the colours of rich
 
 
 def page(text: str) -> None:
@@ -319,6 +321,6 @@ def confirm(question: str, *, yes: bool) -> bool:
     """Ask on a terminal; without one, or with --yes, the answer is yes."""
     if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
-    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.write(f"{unseen.visible(question, chr(10))} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

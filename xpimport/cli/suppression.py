@@ -1,6 +1,6 @@
 """suppression: addresses that are never written to; and the opt-out that comes with a token."""
 
-import csv as csv_writer
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ from xpimport.flow import opt_outs
 from xpimport.hints import command
 from xpimport.people import suppressions
 from xpimport.people.suppressions import COLUMNS, Suppression
-from xpimport.rules.formulas import guarded
+from xpimport.rules.csv_rows import csv_rows
 
 app = group("Addresses that are never written to, whatever a campaign says.")
 
@@ -88,12 +88,12 @@ def import_(
 
 def _lines(file: Path) -> list[str]:
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        return io.StringIO(content.decode("utf-8-sig"), newline="").readlines()
     except UnicodeDecodeError as problem:
         raise Failed(f"{file} is not UTF-8 (byte {problem.start}). Save it as UTF-8.") from None
     except OSError as problem:
         raise Failed(f"Cannot read {file}: {problem.strerror}.") from None
-    return text.splitlines(keepends=True)
 
 
 @app.command("export", epilog="Example: xpimport suppression export > suppressed.csv")
@@ -102,14 +102,13 @@ def export(
 ) -> None:
     """Write the whole list as CSV."""
     with store_of(ctx) as store:
-        out = sys.stdout if str(file) == "-" else file.open("w", encoding="utf-8", newline="")
-        writer = csv_writer.writer(out, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for entry in suppressions.everything(store):
-            writer.writerow([guarded(getattr(entry, column)) for column in COLUMNS])
-        if out is not sys.stdout:
-            out.close()
-            screen.say(f"Wrote the suppression list to {file}.")
+        lines = map(vars, suppressions.everything(store))
+        if str(file) == "-":
+            screen.csv_out(COLUMNS, lines)
+            return
+        with file.open("w", encoding="utf-8", newline="") as out:
+            out.writelines(csv_rows(COLUMNS, lines))
+    screen.say(f"Wrote the suppression list to {file}.")
 
 
 @example("xpimport unsubscribe AAAAAQAAAAJk...")

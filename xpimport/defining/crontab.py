@@ -9,7 +9,8 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -233,12 +234,12 @@ def _with_line(table: bytes, db: Path, line: bytes) -> bytes:
     return b"".join(kept)
 
 
-def _run(crontab: str, arguments: list[str], by_hand: str, table: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def _run(crontab: str, arguments: list[str], by_hand: str) -> subprocess.CompletedProcess[bytes]:
     """Run `crontab` in the C locale, so that "no crontab for" is said in these words."""
     try:
         return subprocess.run(  # noqa: S603 - the user's own crontab command, no shell
             [crontab, *arguments],
-            input=table,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
             timeout=TIMEOUT,
@@ -276,7 +277,11 @@ def _write(crontab: str, table: bytes, by_hand: str) -> None:
     """Make `table` the user's crontab and look whether it is; a last line without an end gets one."""
     if table and not table.endswith(b"\n"):
         table += b"\n"
-    result = _run(crontab, ["-"], by_hand, table) if table else _run(crontab, ["-r"], by_hand)
+    if table:
+        with _whole_file(table, by_hand) as file:
+            result = _run(crontab, [file], by_hand)
+    else:
+        result = _run(crontab, ["-r"], by_hand)
     if result.returncode != 0:
         raise Failed(f"The crontab could not be changed: {_said(result)}. {by_hand}", code="crontab_failed")
     if _read(crontab, by_hand) != table:
@@ -285,6 +290,33 @@ def _write(crontab: str, table: bytes, by_hand: str) -> None:
             f"Look at it with: crontab -l. {by_hand}",
             code="crontab_failed",
         )
+
+
+@contextmanager
+def _whole_file(table: bytes, by_hand: str) -> Iterator[str]:
+    """A private file that holds `table`, for the time of one `crontab FILE`.
+
+    `crontab -` installs what has come when its input ends, which is nothing or half of it where we are killed.
+    """
+    import tempfile
+
+    name = ""
+    try:
+        try:
+            handle, name = tempfile.mkstemp(prefix="xpimport-crontab-")
+            with os.fdopen(handle, "wb") as file:
+                file.write(table)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise Failed(
+                f"The crontab was left as it was, since no temporary file can be written: {error.strerror}. {by_hand}",
+                code="crontab_failed",
+            ) from error
+        yield name
+    finally:
+        with suppress(OSError):
+            Path(name).unlink()
 
 
 def _said(result: subprocess.CompletedProcess[bytes]) -> str:

@@ -1,17 +1,15 @@
 """The reports that have a line for each person or row: excluded users, and rejected rows."""
 
-import csv
-import io
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from xpimport.clock import now, to_text
 from xpimport.reporting.history import seconds, where_of
+from xpimport.rules.csv_rows import csv_rows
 from xpimport.rules.delivery import EXCLUDED, FAILED, UNCERTAIN, sql_in
-from xpimport.rules.formulas import guarded
 from xpimport.rules.rows import FILE_COLUMN, REJECTED_COLUMNS, file_of, line_of
 from xpimport.store.database import Store
 
@@ -54,7 +52,7 @@ def rejected(store: Store, task: int) -> tuple[list[str], Iterator[dict[str, Any
     task_row = store.one("SELECT header, files FROM tasks WHERE id = ?", task)
     header = json.loads(task_row["header"] or "[]")
     names = [file["name"] for file in json.loads(task_row["files"])]
-    columns = [title or f"column_{number}" for number, title in enumerate(header, 1)]
+    columns = [title or _name_for(number, header) for number, title in enumerate(header, 1)]
     added = [*REJECTED_COLUMNS, FILE_COLUMN] if len(names) > 1 else [*REJECTED_COLUMNS]
     rows = store.db.execute(
         'SELECT row, "column", reason, cells FROM rejections WHERE task_id = ? ORDER BY row', (task,)
@@ -73,20 +71,12 @@ def rejected(store: Store, task: int) -> tuple[list[str], Iterator[dict[str, Any
     return [*columns, *added], lines()
 
 
-def inert(cell: object) -> object:
-    """A cell that no spreadsheet runs as a formula; what is no text stays as it is."""
-    return guarded(cell) if isinstance(cell, str) else cell
-
-
-def write_csv(columns: Sequence[str], lines: Iterator[dict[str, Any]], out: io.TextIOBase) -> int:
-    """Write lines as formula-safe CSV; returns how many."""
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([inert(column) for column in columns])
-    count = 0
-    for line in lines:
-        writer.writerow([inert(line.get(column)) for column in columns])
-        count += 1
-    return count
+def _name_for(number: int, header: list[str]) -> str:
+    """What a column without a title is called: as no other column is."""
+    name = f"column_{number}"
+    while name in header:
+        name += "_"
+    return name
 
 
 def keep_excluded_report(store: Store, task: int) -> tuple[int, Path, int]:
@@ -103,10 +93,13 @@ def keep_excluded_report(store: Store, task: int) -> tuple[int, Path, int]:
     with os.fdopen(
         os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8", newline=""
     ) as out:
-        count = write_csv(EXCLUDED_COLUMNS, people(store, task, "excluded"), out)
+        written = 0
+        for row in csv_rows(EXCLUDED_COLUMNS, people(store, task, "excluded")):
+            out.write(row)
+            written += 1
     with store.writing():
         store.db.execute(
             "UPDATE tasks SET status = 'completed', finished_at = ?, output = ?, rows_read = 0 WHERE id = ?",
             (to_text(now()), str(path), report),
         )
-    return report, path, count
+    return report, path, written - 1  # the first row has the titles

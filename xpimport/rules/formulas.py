@@ -3,9 +3,15 @@
 The two are each other's reverse for every cell, also for one that begins with the guard by itself.
 """
 
+import re
+
+from xpimport.rules.characters import EDGES, HAZARDS
+
 GUARD = "'"
-_STARTS = frozenset("=+-@\t\r")
-_UNSEEN_START = " \u00a0\ufeff\u200b"
+# With the letters of full width that Excel takes in Japanese and Chinese.
+_FORMULA = re.compile(
+    r"[\s{}]*[=+\-@\uff1d\uff0b\uff0d\uff20]".format(EDGES + "".join(hazard.characters for hazard in HAZARDS.values()))
+)
 
 
 def guarded(cell: str) -> str:
@@ -24,7 +30,5 @@ def _needs_guard(cell: str) -> bool:
 
 
 def _runs(cell: str) -> bool:
-    """Whether a spreadsheet may take it for a formula: it looks past leading white space, and at each line."""
-    if cell[:1] in {"\t", "\r", "\n"}:
-        return True
-    return any(line.lstrip(_UNSEEN_START)[:1] in _STARTS for line in cell.splitlines() if line)
+    """Whether a spreadsheet may take it for a formula: it looks past what is not seen, and at each line."""
+    return cell[:1] in {"\t", "\r", "\n"} or any(_FORMULA.match(line) for line in cell.splitlines())

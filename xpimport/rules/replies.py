@@ -10,7 +10,9 @@ MAX_LINE, MAX_TEXT = 300, 8192
 """Characters of a reply that are reported, and that are kept."""
 
 _ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}\b")
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\ud7ff\ue000-\ufffd]+")
+_UNPRINTABLE = re.compile(
+    r"[^\x21-\x7e\u00a1-\ud7ff\ue000-\ufffd\U00010000-\U000dffff]+|[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,12 @@ class Reply:
     @property
     def said(self) -> str:
         """Code and text for a report: one printable line of at most `MAX_LINE` characters."""
-        return f"{self.code} {_UNPRINTABLE.sub(' ', self.text)}".strip()[:MAX_LINE]
+        return printable(f"{self.code} {self.text}")
+
+
+def printable(text: str) -> str:
+    """What somebody else said, as one printable line of at most `MAX_LINE` characters."""
+    return " ".join(_UNPRINTABLE.sub(" ", text).split())[:MAX_LINE]
 
 
 def smtp_reply(command: str, code: int, text: str) -> Reply:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from xpimport.errors import Invalid, Unreachable
-from xpimport.rules.replies import Reply, http_reply
+from xpimport.rules.replies import Reply, http_reply, printable
 
 if TYPE_CHECKING:
     import urllib3
@@ -51,8 +51,8 @@ class Answer:
 
     @property
     def said(self) -> str:
-        """Status and body in one line."""
-        return " ".join(f"{self.status} {self.text}".split())[:500]
+        """Status and body for a report, cleaned as a mail server's reply is."""
+        return self.reply.said
 
 
 class _Body(BytesIO):
@@ -115,7 +115,7 @@ class HttpReceiver:
 
 
 def _words(problem: Exception) -> str:
-    return str(problem).rpartition(": ")[2] or type(problem).__name__
+    return printable(str(problem).rpartition(": ")[2]) or type(problem).__name__
 
 
 def _seconds(text: str | None) -> float | None:

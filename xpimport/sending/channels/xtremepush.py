@@ -12,7 +12,7 @@ from typing import Any
 
 from xpimport.errors import Invalid
 from xpimport.hints import command
-from xpimport.rules.replies import http_reply
+from xpimport.rules.replies import http_reply, printable
 from xpimport.rules.setting_kinds import BASE_URL, SECONDS, SECRET
 from xpimport.rules.settings import HTTP_CA_FILE, Setting, Settings
 from xpimport.secrets import resolve
@@ -92,8 +92,8 @@ def outcome_of(answer: Answer, token: str) -> Outcome:
     envelope = answer.json()
     # An answer that is no envelope is not the platform's: a proxy's page, perhaps.
     known = isinstance(envelope, dict)
-    code, said = _told(answer, envelope) if known else (answer.status, answer.said)
-    said = said[:500].replace(token, "***")
+    code, said = _told(answer, envelope) if known else (answer.status, f"{answer.status} {answer.text}")
+    said = printable(said.replace(token, "***"))
     reply = http_reply(code, said.removeprefix(str(code)).lstrip())
     if 200 <= code < 300:
         if not known:
@@ -113,7 +113,7 @@ def _told(answer: Answer, envelope: Mapping[str, Any]) -> tuple[int, str]:
     told = envelope.get("code")
     code = told if isinstance(told, int) else answer.status
     problem = envelope.get("message") or envelope.get("errors")
-    return code, f"{code} {problem}" if problem else answer.said
+    return code, f"{code} {problem}" if problem else f"{code} {answer.text}"
 
 
 def open_xtremepush(settings: Settings, options: Mapping[str, Any], _directory: Path) -> Platform:

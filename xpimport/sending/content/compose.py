@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from xpimport.errors import Invalid
 from xpimport.rules.definition import ADDRESS
@@ -58,7 +59,7 @@ class Composer:
         Raises:
             NotPersonalised: the template asks for what this person does not have.
         """
-        link = self.link + token if self.link else f"mailto:{self.unsubscribe}?subject=unsubscribe"
+        link = self.link + token if self.link else self._mailbox(token)
         return self.templates.render({LINK: link, **decoded(values, self.kinds)})
 
     def message(self, job: Job) -> Outgoing:
@@ -85,13 +86,17 @@ class Composer:
 
     def _opting_out(self, token: str) -> dict[str, str]:
         """How mail programs offer an opt-out: a mailbox, and one click where a link is received (RFC 2369, RFC 8058)."""
-        mailbox = f"<mailto:{self.unsubscribe}?subject=unsubscribe>"
+        mailbox = f"<{self._mailbox(token)}>"
         if not self.link:
             return {"List-Unsubscribe": mailbox}
         return {
             "List-Unsubscribe": f"<{self.link}{token}>, {mailbox}",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         }
+
+    def _mailbox(self, token: str) -> str:
+        """A mail to the mailbox for opt-outs that names who opts out of what (RFC 6068)."""
+        return f"mailto:{quote(self.unsubscribe, safe='@+')}?subject=unsubscribe%20{token}"
 
 
 def _json_body(text: str) -> bytes:
