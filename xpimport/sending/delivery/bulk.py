@@ -43,10 +43,10 @@ class BulkSend:
             while self.verdict is Verdict.GO:
                 room = self._room()
                 with self._store.writing():
-                    people = self._begin(room)
-                if not people:
+                    people, chunk = self._begin(room)
+                if chunk is None:
                     return
-                outcome = session.send(self._chunk(people))
+                outcome = session.send(chunk)
                 grants = [Grant(row["profile_id"], row["attempts"] + 1, ("", {}, "", "", "")) for row in people]
                 self._record(grants, outcome)
                 done += len(people)
@@ -61,19 +61,22 @@ class BulkSend:
             time.sleep(limiter.wait())
         return room
 
-    def _begin(self, room: int) -> list[Any]:
-        """Inside a transaction: the intent for the next chunk."""
+    def _begin(self, room: int) -> tuple[list[Any], Outgoing | None]:
+        """Inside a transaction: the next chunk, and the intent for it once it is made."""
         self.verdict = ledger.verdict(self._store, self._trigger)
         if self.verdict is Verdict.GO and not self._config.is_open():
             self.verdict = Verdict.SHUT
         if self.verdict is not Verdict.GO:
-            return []
+            return [], None
         at = now()
         people = self._next(room, int(at.timestamp()))
+        if not people:
+            return [], None
+        chunk = self._chunk(people)
         ledger.record_intents(self._store, self._trigger, [(row["user_id"], row["profile_id"]) for row in people], at)
         ledger.record_heartbeat(self._store, self._trigger)
         self._config.limiter.spend(len(people))
-        return people
+        return people, chunk
 
     def _next(self, room: int, at: int) -> list[Any]:
         fresh = "d.state = 'pending'" + (f" AND {SHUFFLED} < {self._below}" if self._below is not None else "")

@@ -91,6 +91,7 @@ class _Caller(threading.Thread):
         super().__init__(daemon=True)
         self._client, self._worker, self._numbers, self._config, self._emit = client, worker, numbers, config, emit
         self.work: queue.SimpleQueue[tuple[int, Job] | None] = queue.SimpleQueue()
+        self._in_doubt: set[int] = set()
 
     def run(self) -> None:
         problem: Exception | None = None
@@ -102,8 +103,9 @@ class _Caller(threading.Thread):
                 problem = self._call(chunk)
         except Exception as error:  # noqa: BLE001 - a thread must not die without a word
             problem = error
+        # What was queued while the last call was on its way never reached the worker.
         for number in self._numbers:
-            self._emit((number, "down", problem))
+            self._emit((number, "down" if number in self._in_doubt else "shut", problem))
 
     def _roll_call(self) -> None:
         there = self._run(_version)
@@ -129,7 +131,7 @@ class _Caller(threading.Thread):
         try:
             outcomes, problem = self._run(send_chunk, self._config, [job for _, job in chunk])
         except Exception:  # noqa: BLE001 - whatever it is, nobody knows how far the worker came
-            # Its connections are in doubt by being down.
+            self._in_doubt = {number for number, _ in chunk}
             return Unreachable(f"Worker {self._worker} was lost in mid-send.", code="sender_lost")
         self._unsent([number for number, _ in chunk[len(outcomes) :]])
         for (number, _), outcome in zip(chunk, outcomes, strict=False):

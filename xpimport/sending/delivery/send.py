@@ -194,15 +194,21 @@ class _SendLoop:
                 self.verdict, self.problem = Verdict.AUTH, Unreachable(value.detail)
         elif kind == "unsent" and grant is not None:
             self._unsent.append(grant)
-        elif kind == "down":
-            self.connections.discard(connection)
-            if connection in self.ready:
-                self.ready.remove(connection)
-            self.problem = value if isinstance(value, Exception) else None
-            if grant is not None:
+        elif kind in {"down", "shut"}:
+            self._lose(connection, value)
+            if grant is not None and kind == "shut":
+                self._unsent.append(grant)
+            elif grant is not None:
                 self.outcomes.append((grant, Outcome("uncertain", "interrupted", str(value))))
-            if isinstance(value, AuthRefused):
-                self.verdict = Verdict.AUTH
+
+    def _lose(self, connection: int, problem: object) -> None:
+        """A connection takes no more messages."""
+        self.connections.discard(connection)
+        if connection in self.ready:
+            self.ready.remove(connection)
+        self.problem = problem if isinstance(problem, Exception) else None
+        if isinstance(problem, AuthRefused):
+            self.verdict = Verdict.AUTH
 
     def _drain(self) -> None:
         """However the loop ended, give messages on their way a moment, and record what is known of them."""
