@@ -49,6 +49,8 @@ def run_now(
         summary(details, zone)
     _next_step(details, zone, quiet=json)
     if ran.sent is not None and not ran.sent.connected:
+        if ran.sent.trigger.state == rules.HELD:
+            raise Unreachable(f"Nothing was sent: {ran.sent.problem}")
         raise Unreachable(
             f"No connection could be made, so nothing was sent: {ran.sent.problem}. The next ticks try again."
         )

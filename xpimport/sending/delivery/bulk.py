@@ -4,11 +4,14 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from xpimport.clock import now
 from xpimport.rules.delivery import Verdict
+from xpimport.rules.refusals import About, hold_reason
 from xpimport.rules.values import BUILT_IN
+from xpimport.sending.audience.exclusion import said_no
 from xpimport.sending.channels import Outcome, Outgoing
 from xpimport.sending.channels.registry import open_channel
 from xpimport.sending.content.compose import decoded, select_profile
@@ -29,6 +32,8 @@ class BulkSend:
         self._below, self._fresh = canary.limits(trigger)
         self.verdict = Verdict.GO
         self.problem: str | None = None
+        self.hold: str | None = None
+        self.resume_at = now()
 
     def run(self) -> None:
         """Send until nobody is left, or nothing more may be begun.
@@ -69,8 +74,10 @@ class BulkSend:
         if self.verdict is not Verdict.GO:
             return [], None
         at = now()
-        people = self._next(room, int(at.timestamp()))
-        if not people:
+        found = self._next(room, int(at.timestamp()))
+        while found and not (people := self._willing(found, at)):
+            found = self._next(room, int(at.timestamp()))
+        if not found:
             return [], None
         chunk = self._chunk(people)
         ledger.record_intents(self._store, self._trigger, [(row["user_id"], row["profile_id"]) for row in people], at)
@@ -86,11 +93,24 @@ class BulkSend:
             else ("d.state = 'retry' AND d.retry_at <= :at")
         )
         return self._store.db.execute(
-            f"SELECT d.profile_id, d.attempts, {select_profile(self._config.campaign.kinds)} FROM deliveries d"
+            f"SELECT d.profile_id, d.attempts, {said_no()} AS no, {select_profile(self._config.campaign.kinds)} FROM deliveries d"
             f" JOIN profiles p ON p.id = d.profile_id WHERE d.trigger_id = :trigger AND ({either})"
             " AND p.user_id IS NOT NULL ORDER BY d.profile_id LIMIT :room",
             {"trigger": self._trigger.id, "at": at, "room": room},
         ).fetchall()
+
+    def _willing(self, found: Sequence[Any], at: datetime) -> list[Any]:
+        """Inside a transaction: those who have not said no since it was decided who gets the campaign."""
+        self._store.db.executemany(
+            "UPDATE deliveries SET state = 'excluded', reason = ?, changed_at = ?, retry_at = NULL WHERE trigger_id = ?"
+            " AND profile_id = ?",
+            [
+                (row["no"], int(at.timestamp()), self._trigger.id, row["profile_id"])
+                for row in found
+                if row["no"] is not None
+            ],
+        )
+        return [row for row in found if row["no"] is None]
 
     def _chunk(self, people: Sequence[Any]) -> Outgoing:
         campaign = self._config.campaign
@@ -100,10 +120,18 @@ class BulkSend:
         return Outgoing(key=key, to="", sender="", body=json.dumps(targets, ensure_ascii=False).encode())
 
     def _record(self, grants: list[Grant], outcome: Outcome) -> None:
+        whole = outcome.about in {About.OURS, About.RATE} and outcome.reply is not None
         with self._store.writing():
-            ledger.record(self._store, self._trigger, [(grant, outcome) for grant in grants])
-        if outcome.auth:
-            self.verdict, self.problem = Verdict.AUTH, outcome.detail
+            if whole:
+                ledger.return_to_pending(self._store, self._trigger, grants)
+            else:
+                ledger.record(self._store, self._trigger, [(grant, outcome) for grant in grants])
+        if whole and outcome.reply and outcome.about is About.OURS:
+            # One call has many people, so that one refusal is about all of them.
+            self.verdict, self.hold, self.problem = Verdict.REFUSED, hold_reason(outcome.reply), outcome.detail
+        elif whole:
+            self.verdict, self.problem = Verdict.LATER, outcome.detail
+            self.resume_at = now() + timedelta(seconds=min(outcome.retry_after or 60.0, 86_400.0))
         elif outcome.connection_lost:
             self.verdict, self.problem = Verdict.DISCONNECTED, outcome.detail
 

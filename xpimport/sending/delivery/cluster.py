@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from xpimport import __version__
 from xpimport.errors import Invalid, Unreachable, XpimportError
+from xpimport.rules.refusals import About
 from xpimport.rules.settings import Settings
-from xpimport.sending.channels import AuthRefused, Outcome, Session
+from xpimport.sending.channels import Outcome, Session
 from xpimport.sending.channels.registry import open_channel
 from xpimport.sending.content.compose import Composer, Job, composer
 from xpimport.sending.delivery.connections import (
@@ -186,8 +187,9 @@ def _send_chunk(config: PLAN, jobs: list[Job]) -> tuple[list[tuple[Any, ...]], A
             outcome = deliver(session, compose, job)
             outcomes.append(outcome.to_plain())
             lost = outcome.connection_lost
-            if outcome.auth:
-                return outcomes, problem_to_plain(AuthRefused(outcome.detail))
+            if outcome.about in {About.OURS, About.RATE}:
+                # Whether more may be begun is for the send to decide.
+                return outcomes, None
     except XpimportError as problem:
         return outcomes, problem_to_plain(problem)
     finally:
