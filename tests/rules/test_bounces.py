@@ -33,7 +33,7 @@ def test_the_enhanced_status_stands_at_the_beginning_of_a_reply(text: str, enhan
         (550, "5.1.1\nno such user", True),
         (450, "5.1.1 no such user", False),
         (550, "4.1.1 no such user", False),
-        (550, "5.1.10 null MX", False),
+        (550, "5.1.10 null MX", True),
         (550, "5.1.2 no such domain", False),
         (552, "5.2.2 full", False),
         (554, "5.7.1 spam", False),
@@ -47,6 +47,12 @@ def test_only_a_mailbox_that_is_not_there_or_has_moved_is_a_bounce(code: int, te
 def test_neither_a_failure_without_a_reply_nor_an_http_answer_is_a_bounce() -> None:
     assert not is_bounce(None)
     assert not is_bounce(http_reply(501, "5.1.1 no such user"))
+
+
+def test_only_what_is_said_of_the_recipient_or_the_message_is_a_bounce() -> None:
+    assert not any(
+        is_bounce(smtp_reply(command, 550, "5.1.1 who are you")) for command in ("EHLO", "AUTH", "MAIL", "DATA")
+    )
 
 
 def test_a_reply_is_reported_in_one_printable_line_of_bounded_length() -> None:

@@ -14,6 +14,7 @@ import traceback
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from servers.smtp_peer import DROP, HANG, Peer, Script, certificate, smtp_peer
 
 from xpimport.errors import Invalid, Unreachable
 from xpimport.rules.locations import is_loopback
+from xpimport.rules.refusals import About
 from xpimport.rules.replies import CONNECT, DOT, smtp_reply
 from xpimport.rules.settings import Settings
 from xpimport.secrets import resolve
@@ -237,7 +239,7 @@ def test_hanging_up_after_the_dot_is_uncertain(sink: Callable[..., Sink]) -> Non
 
 
 @on_sink
-@pytest.mark.parametrize("command", [".", "rcpt", "mail", "data"])
+@pytest.mark.parametrize("command", [".", "rcpt", "data"])
 def test_a_soft_refusal_is_worth_another_attempt(sink: Callable[..., Sink], command: str) -> None:
     running = sink("-r", command)
     with connect_with_retries(smtp(running.port)) as session:
@@ -246,7 +248,7 @@ def test_a_soft_refusal_is_worth_another_attempt(sink: Callable[..., Sink], comm
 
 
 @on_sink
-@pytest.mark.parametrize("command", [".", "rcpt", "mail", "data"])
+@pytest.mark.parametrize("command", [".", "rcpt", "data"])
 @pytest.mark.parametrize("pipelining", [True, False])
 def test_a_hard_refusal_is_final(sink: Callable[..., Sink], command: str, pipelining: bool) -> None:
     running = sink("-f", command, *([] if pipelining else ["-p"]))
@@ -304,7 +306,7 @@ def test_421_at_rcpt_closes_the_connection(sink: Callable[..., Sink]) -> None:
         ("552 5.2.2 over\tquota", refused("failed", DOT, "552 5.2.2 over quota", "5.2.2 over\tquota")),
         ("554 5.7.1 spam", refused("failed", DOT, "554 5.7.1 spam")),
         ("550-5.7.1 two\r\n550 lines", refused("failed", DOT, "550 5.7.1 two lines", "5.7.1 two\nlines")),
-        ("421 4.3.2 closing", refused("retry", DOT, "421 4.3.2 closing", lost=True)),
+        ("421 4.3.2 closing", replace(refused("retry", DOT, "421 4.3.2 closing", lost=True), about=About.CONNECTION)),
         (DROP, Outcome("uncertain", "no_reply_after_data", "the server hung up", connection_lost=True)),
         (HANG, Outcome("uncertain", "no_reply_after_data", "timed out", connection_lost=True)),
         ("354 what", Outcome("uncertain", "no_reply_after_data", "out of step: 354 what to the message", True)),
@@ -323,16 +325,8 @@ def test_what_the_reply_to_the_message_means(reply: str, expected: Outcome, pipe
 
 def test_421_after_five_messages_loses_none() -> None:
     with smtp_peer(Script(closing_after=5)) as peer, connect_with_retries(smtp(peer.port)) as session:
-        left = list(range(12))
-        told = 0
-        while left:
-            outcome = session.send(message(left[0], to=f"p{left[0]}@example.com"))
-            if outcome.state == "accepted":
-                left.pop(0)
-            else:
-                told += 1
-                assert (outcome.state, outcome.reason, outcome.connection_lost) == ("retry", "temporary_refusal", True)
-    assert told == 2
+        for number in range(12):
+            assert session.send(message(number, to=f"p{number}@example.com")) == ACCEPTED
     assert peer.connections == 3
     assert len(peer.messages) == 12
 

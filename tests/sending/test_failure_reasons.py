@@ -78,7 +78,10 @@ def test_redirected_is_a_message_whose_receiver_points_elsewhere(shop, tmp_path)
         hook = ("--channel", "webhook", "--medium", "email", "--url", api.url, "--allow-private")
         assert shop("campaign", "add", "hook", "--text", tmp_path / "hello.txt", *hook).code == 0
         assert shop("import", "add", "list", "--source", tmp_path / "list.csv", "--campaign", "hook").code == 0
-        assert shop("run-now", "list").code == 0
+        assert shop("run-now", "list", now=MORNING).code == 0
+        # It is held first: a second claim shows that it is this person's.
+        assert shop("release-trigger", 1, now=MORNING).code == 0
+        shop("tick", now="2026-11-24T08:01:00Z")
     assert failed(shop) == {"u0": "redirected"}
 
 

@@ -22,7 +22,7 @@ ENVELOPE = (200, {}, '{"code": 200, "success": true, "message": "OK"}')
 
 LIST = (
     "user_id,email,mobile_number,sms_subscription,email_subscription,points\n"
-    "u1,a@example.com,353850000001,1,1,7\nu2,b@example.com,353850000002,1,0,\n,c@example.com,,,1,3\n"
+    "u1,a@example.com,353850000001,1,1,7\nu2,b@example.com,353850000002,1,1,\n,c@example.com,,,1,3\n"
 )
 
 pytestmark = pytest.mark.shop(
@@ -103,12 +103,14 @@ def test_a_busy_receiver_is_asked_again_when_it_said_with_the_same_id(webhook):
 @pytest.mark.parametrize(
     ("reply", "options", "outcome", "reason"),
     [
-        ((302, {"Location": "http://169.254.169.254/"}, ""), (), "failed", "redirected"),
+        ((302, {"Location": "http://169.254.169.254/"}, ""), (), "unsent", None),
         ((400, {}, "no such number"), (), "failed", "rejected_by_server"),
         (DROP, (), "uncertain", None),
         (HANG, (), "uncertain", None),
         (HANG, ("--dedupes",), "unsent", None),
-        ((500, {}, "oops"), (), "unsent", None),
+        *(((code, {}, "oops"), (), "uncertain", None) for code in (500, 502, 504, 520, 529)),
+        ((502, {}, "oops"), ("--dedupes",), "unsent", None),
+        ((503, {}, "busy"), (), "unsent", None),
     ],
 )
 def test_only_a_2xx_is_accepted_and_silence_is_uncertain(webhook, reply, options, outcome, reason):
@@ -200,13 +202,15 @@ def test_a_list_without_a_word_on_consent_goes_to_the_platform_which_keeps_it(pl
         ((200, {}, '{"code": 400, "success": false, "message": "no such campaign"}'), "failed", "sent"),
         ((200, {}, '{"code": 200, "success": false, "message": "odd"}'), "failed", "sent"),
         ((400, {}, "{}"), "failed", "sent"),
-        ((404, {}, "{}"), "failed", "sent"),
+        ((404, {}, "{}"), "unsent", "held"),
+        ((302, {"Location": "/"}, "{}"), "unsent", "held"),
         ((405, {}, "{}"), "failed", "sent"),
         ((410, {}, "{}"), "failed", "sent"),
         ((401, {}, '{"code": 401, "message": "bad token t0p-secret"}'), "unsent", "held"),
         ((403, {}, "{}"), "unsent", "held"),
         ((429, {"Retry-After": "120"}, "{}"), "unsent", "sending"),
-        ((500, {}, "{}"), "unsent", "sending"),
+        ((503, {}, "{}"), "unsent", "sending"),
+        ((500, {}, "{}"), "uncertain", "sent"),
         ((200, {}, "<html>a proxy's page</html>"), "uncertain", "sent"),
         (HANG, "uncertain", "sent"),
         (DROP, "uncertain", "sent"),
@@ -221,7 +225,7 @@ def test_every_answer_of_the_platform_is_one_outcome_of_the_whole_chunk(platform
 
 
 def test_the_platform_is_asked_again_with_the_same_id_for_the_same_chunk(platform, shop):
-    replies = iter([(500, {}, "{}"), ENVELOPE])
+    replies = iter([(503, {}, "{}"), ENVELOPE])
     with api_peer(lambda _: next(replies)) as api:
         platform(api)
         shop("tick", now="2026-11-24T08:02:00+00:00")

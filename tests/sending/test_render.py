@@ -129,7 +129,7 @@ def test_a_missing_value_prints_nothing(profile: dict[str, object]) -> None:
 def test_strict_refuses_to_print_nothing(source: str) -> None:
     with pytest.raises(NotPersonalised) as caught:
         templates(source, strict=True).render({"first_name": None})
-    assert caught.value.detail == "text: first_name has no value"
+    assert caught.value.detail == "text, line 1: first_name has no value"
 
 
 def test_strict_lets_a_template_ask() -> None:
@@ -157,7 +157,7 @@ def test_what_fails_for_one_person_is_that_persons_failure(source: str) -> None:
     made = templates(source)
     with pytest.raises(NotPersonalised) as caught:
         made.render({"first_name": "Anabel", "plan": "gold", "joined": "2024-01-01"})
-    assert caught.value.detail.startswith("text: ")
+    assert caught.value.detail.startswith(("text: ", "text, line 1: "))
     assert "Anabel" not in caught.value.detail
 
 
@@ -175,7 +175,7 @@ def test_a_template_that_would_compute_for_ever_fails_for_that_person(source: st
     monkeypatch.setattr("xpimport.sending.content.sandbox.MAX_SECONDS", 0.2)
     made = templates(source)
     assert made.render({**ANA, "points": 2}).text.strip() == ""
-    with pytest.raises(NotPersonalised, match=r"text: more than 0\.2 seconds of computing"):
+    with pytest.raises(NotPersonalised, match=r"text, line 1: more than 0\.2 seconds of computing"):
         made.render({**ANA, "points": 9000})
 
 

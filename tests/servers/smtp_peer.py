@@ -6,11 +6,14 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
+
+Said = str | Callable[[int, str], str]
+"""A reply, or what makes it from the messages accepted on this connection and the command (the recipient at the dot)."""
 
 HANG = "hang"
 DROP = "drop"
@@ -22,10 +25,10 @@ class Script:
 
     extensions: tuple[str, ...] = ("PIPELINING", "8BITMIME", "SMTPUTF8")
     greeting: str = "220 peer ESMTP"
-    mail: str = "250 2.1.0 Ok"
-    rcpt: str = "250 2.1.5 Ok"
+    mail: "Said" = "250 2.1.0 Ok"
+    rcpt: "Said" = "250 2.1.5 Ok"
     data: str = "354 go on"
-    dot: str = "250 2.0.0 queued"
+    dot: "Said" = "250 2.0.0 queued"
     pause: float = 0.0
     """Seconds before the reply to the dot."""
     auth: str = "235 2.7.0 welcome"
@@ -110,10 +113,10 @@ class _Conversation:
                 self.log_in(command)
             case "MAIL":
                 full = self.script.closing_after is not None and self.accepted >= self.script.closing_after
-                self.say("421 4.3.2 closing" if full else self.script.mail)
+                self.say("421 4.3.2 closing" if full else self.said(self.script.mail, command))
             case "RCPT":
                 self.peer.recipients.append(command.partition("<")[2].rstrip(">"))
-                self.say(self.script.rcpt)
+                self.say(self.said(self.script.rcpt, command))
             case "DATA":
                 self.say(self.script.data)
                 if self.script.data.startswith("354"):
@@ -151,11 +154,15 @@ class _Conversation:
             if line == b".\r\n":
                 break
             body += line[1:] if line.startswith(b".") else line
+        reply = self.said(self.script.dot, self.peer.recipients[-1])
         self.peer.messages.append(bytes(body))
-        self.accepted += 1
+        self.accepted += reply.startswith("2")
         if self.script.pause:
             time.sleep(self.script.pause)
-        self.say(self.script.dot)
+        self.say(reply)
+
+    def said(self, reply: Said, command: str) -> str:
+        return reply if isinstance(reply, str) else reply(self.accepted, command)
 
 
 @contextmanager

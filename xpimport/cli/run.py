@@ -51,6 +51,8 @@ def run_now(
     if ran.sent is not None and ran.sent.broken:
         raise Failed(f"The send broke off: {ran.sent.problem}. A later tick goes on.")
     if ran.sent is not None and not ran.sent.connected:
+        if ran.sent.trigger.state == rules.HELD:
+            raise Unreachable(f"Nothing was sent: {ran.sent.problem}")
         raise Unreachable(
             f"No connection could be made, so nothing was sent: {ran.sent.problem}. The next ticks try again."
         )

@@ -14,23 +14,24 @@ from xpimport.rules.throttle import parse_rate, parse_window
 from xpimport.sending.channels import Outcome
 from xpimport.sending.channels.declaration import Content
 from xpimport.sending.channels.registry import channel_kind, check_campaign, check_may_leave, open_channel
-from xpimport.sending.content.compose import DEFAULT_SENDER, FROM, LINK, select_profile
+from xpimport.sending.content.compose import DEFAULT_SENDER, FROM, LINK, Composer, select_profile
 from xpimport.sending.content.headers import envelope
 from xpimport.sending.content.mime import MessageSkeleton
-from xpimport.sending.content.render import NotPersonalised, compile_templates
+from xpimport.sending.content.render import NotPersonalised, Templates, compile_templates
+from xpimport.sending.content.trial import refuse_what_fails_for_everybody
 from xpimport.sending.delivery.config import SendConfig, load_config
 from xpimport.store.database import Store
 
 
 def keep_campaign(store: Store, campaign: Campaign, files: Sequence[Attached] | None = None) -> Campaign:
-    """Add a campaign, or change the one that its id names, once its templates compile.
+    """Add a campaign, or change the one that its id names, once its templates compile and make a message.
 
     Raises:
-        Invalid: a template is broken or names what no attribute has, or a value does not fit.
+        Invalid: a template is broken, names what no attribute has or fails for everybody, or a value does not fit.
         Refused: the name is taken.
     """
-    if channel_kind(campaign.channel).content is not Content.NONE:
-        _check_templates(store, campaign)
+    content = channel_kind(campaign.channel).content
+    templates = None if content is Content.NONE else _compiled(store, campaign)
     sender = campaign.sender or settings.get(store, FROM)
     check_sending(replace(campaign, sender=sender))
     if campaign.category:
@@ -38,16 +39,20 @@ def keep_campaign(store: Store, campaign: Campaign, files: Sequence[Attached] | 
     if campaign.segment:
         parse_segment(campaign.segment, attributes.types(store))
     attached = [(file.name, file.type, file.content) for file in files or ()]
-    MessageSkeleton(
+    skeleton = MessageSkeleton(
         sender or DEFAULT_SENDER, reply_to=campaign.reply_to, headers=campaign.headers, attachments=attached
     )
     if campaign.unsubscribe:
         envelope("--unsubscribe-to", campaign.unsubscribe)
+    if templates is not None:
+        kinds = attributes.types(store)
+        opting_out = campaign.unsubscribe or skeleton.sender
+        refuse_what_fails_for_everybody(Composer(content, templates, skeleton, kinds, opting_out))
     return campaigns.change(store, campaign, files) if campaign.id else campaigns.add(store, campaign, files or ())
 
 
-def _check_templates(store: Store, campaign: Campaign) -> None:
-    compile_templates(
+def _compiled(store: Store, campaign: Campaign) -> Templates:
+    return compile_templates(
         subject=campaign.subject,
         text=campaign.text,
         html=campaign.html,

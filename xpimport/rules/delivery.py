@@ -64,6 +64,7 @@ UNCERTAINTIES = {
     "interrupted": "the process that sent it ended before it could say what became of it",
     "no_reply_after_data": "the mail server had the whole message and did not answer",
     "no_answer": "the receiver had the request and did not answer",
+    "server_error": "the receiver had the request and answered with an error of its own",
     "unknown_answer": "the answer was not one of the platform",
 }
 """Why it is `uncertain` whether a message was accepted."""
@@ -76,6 +77,7 @@ RETRIES = {
     "auth_refused": "the receiver does not accept who we are",
     "invalid": "a setting or a secret that the connection needs is missing or bad",
     "no_answer": "the receiver did not answer, and knows a repeated message",
+    "server_error": "the receiver answered with an error of its own, and knows a repeated message",
     "outbox_unwritable": "the outbox could not be written to",
 }
 """Why a message is to be tried again (`retry`)."""
@@ -111,5 +113,6 @@ class Verdict(Enum):
     PAUSED = "the campaign is paused"
     INTERRUPTED = "Ctrl-C, SIGTERM or a closed terminal"
     SHUT = "the send window is shut"
-    AUTH = "the receiver does not accept who we are"
+    REFUSED = "the receiver does not accept the sender, the log-in, or what is posted there"
+    LATER = "the receiver asks the whole send to wait"
     DISCONNECTED = "the receiver cannot be reached any more"

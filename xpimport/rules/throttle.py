@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections import deque
 from dataclasses import asdict, dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -77,6 +78,10 @@ class RateLimiter:
         self._then = now
         return min(wanted, int(self._saved))
 
+    def change(self, rate: float) -> None:
+        """From now on `rate` messages a second."""
+        self._rate = rate
+
     def spend(self, count: int) -> None:
         """`count` messages went out."""
         self._saved -= count
@@ -84,6 +89,67 @@ class RateLimiter:
     def wait(self) -> float:
         """Seconds until the next message may go out."""
         return 0.0 if self._rate is None else max(0.0, (1 - self._saved) / self._rate)
+
+
+class Pace:
+    """As fast as the rate lets through, and slower while the receiver says that it is too fast: halved, then creeping up."""
+
+    SLOWEST, FREE, CREEP = 1.0, 1000.0, 1.05
+    """Messages a second: never slower; no longer held back; how much faster after each second without a refusal."""
+
+    def __init__(self, limiter: RateLimiter) -> None:
+        """Begin with nothing but `limiter`, the rate that was asked for."""
+        self._set = limiter
+        self._slow: RateLimiter | None = None
+        self._speed = math.inf
+        self._changed = self._until = -math.inf
+        self._accepted: deque[float] = deque()
+
+    def accepted(self, now: float) -> None:
+        """A message was accepted at `now`, seconds of the clock that the limiter has."""
+        self._accepted.append(now)
+        while self._accepted[0] < now - 1:
+            self._accepted.popleft()
+
+    def refused(self, now: float) -> None:
+        """The receiver said at `now` that this is too fast; what it says within a second is about the same burst."""
+        if now < self._changed + 1:
+            return
+        had = min(self._speed, float(len([at for at in self._accepted if at >= now - 1])) or self._speed)
+        self._set_speed(max(self.SLOWEST, min(had, self.FREE) / 2), now)
+
+    def stop(self, seconds: float, now: float) -> None:
+        """Nothing for so long."""
+        self._until = max(self._until, now + seconds)
+
+    def allowed(self, wanted: int, now: float) -> int:
+        """How many of `wanted` messages may go out at `now`."""
+        if now < self._until:
+            return 0
+        if self._slow is not None and now >= self._changed + 1:
+            self._set_speed(self._speed * self.CREEP, now)
+        allowed = self._set.allowed(wanted, now)
+        return allowed if self._slow is None else self._slow.allowed(allowed, now)
+
+    def spend(self, count: int) -> None:
+        """`count` messages went out."""
+        self._set.spend(count)
+        if self._slow is not None:
+            self._slow.spend(count)
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next message may go out."""
+        return max(0.0, self._until - now, self._set.wait(), self._slow.wait() if self._slow is not None else 0.0)
+
+    def _set_speed(self, speed: float, now: float) -> None:
+        self._changed = now
+        self._speed = speed if speed < self.FREE else math.inf
+        if self._speed == math.inf:
+            self._slow = None
+        elif self._slow is None:
+            self._slow = RateLimiter(speed, now)
+        else:
+            self._slow.change(speed)
 
 
 @dataclass(frozen=True)

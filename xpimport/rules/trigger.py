@@ -21,7 +21,16 @@ MOVES: dict[tuple[str, str], frozenset[str]] = {
     (SENDING, SENT): frozenset({"done"}),
     (SENT, SCHEDULED): frozenset({"resent"}),
     (SENDING, HELD): frozenset(
-        {"triggers_off", "campaign_paused", "auth_failed", "resume_too_late", "canary", "window_closed"}
+        {
+            "triggers_off",
+            "campaign_paused",
+            "auth_failed",
+            "resume_too_late",
+            "canary",
+            "window_closed",
+            "sender_refused",
+            "endpoint_refused",
+        }
     ),
     (SENDING, FAILED): frozenset({"template_error"}),
     (SENDING, STOPPED): frozenset({"stopped"}),
@@ -44,7 +53,9 @@ REASONS = {
     "campaign_paused": "the campaign is paused",
     "late_start": "its import began too late to be sent at once",
     "triggers_off": "sending is switched off in this store",
-    "auth_failed": "the sending server refused the user or password",
+    "auth_failed": "the receiver refused the log-in",
+    "sender_refused": "the mail server refused the sender, whoever the message was for",
+    "endpoint_refused": "the receiver has nothing at the campaign's URL, or does not let us in",
     "resume_too_late": "the send was interrupted and could not be taken up again in time",
     "template_error": "the campaign's template is broken",
     "stopped": "somebody stopped it",

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from xpimport.clock import now, to_text
 from xpimport.rules.control_group import in_control_group
-from xpimport.rules.definition import ADDRESS, ADDRESS_KEY, SUBSCRIPTION
+from xpimport.rules.definition import ADDRESS, ADDRESS_KEY, MEDIA, SUBSCRIPTION
 from xpimport.rules.delivery import BEGUN, LEFT_OUT, REACHED, REDECIDED, sql_in
 from xpimport.rules.segments import Segment, parse_segment
 from xpimport.rules.values import address_key
@@ -34,6 +34,14 @@ def decide_exclusions(store: Store, trigger: Trigger, kinds: Mapping[str, str], 
     Raises:
         ClaimLost: the send was stopped meanwhile.
     """
+    # Who was refused in an earlier claim, through no fault of theirs as far as was known, is counted on.
+    store.db.execute("DROP TABLE IF EXISTS temp.refused")
+    store.db.execute(
+        "CREATE TEMP TABLE refused AS SELECT profile_id AS profile, refused_claims AS claims FROM deliveries"
+        " WHERE trigger_id = ? AND refused_claims > 0",
+        (trigger.id,),
+    )
+    store.db.execute("CREATE UNIQUE INDEX temp.refused_by_profile ON refused (profile)")
     _clear(store, trigger)
     campaign = store.one("SELECT * FROM campaigns WHERE id = ?", trigger.campaign_id)
     store.db.execute("DROP TABLE IF EXISTS temp.decision")
@@ -52,6 +60,7 @@ def decide_exclusions(store: Store, trigger: Trigger, kinds: Mapping[str, str], 
         _control_group(store, campaign["id"], campaign["control_group"])
     _write_fates(store, trigger)
     store.db.execute("DROP TABLE temp.decision")
+    store.db.execute("DROP TABLE temp.refused")
 
 
 def _clear(store: Store, trigger: Trigger) -> None:
@@ -68,7 +77,12 @@ def _clear(store: Store, trigger: Trigger) -> None:
             return
 
 
-def blocked(medium: str, *, ignore_subscription: bool) -> str:
+def said_no() -> str:
+    """SQL for why a profile p is left out where the receiver knows who agreed, or NULL: a no of either medium counts."""
+    return f"coalesce({', '.join(blocked(medium, ignore_subscription=False, yes_needed=False) for medium in MEDIA)})"
+
+
+def blocked(medium: str, *, ignore_subscription: bool, yes_needed: bool = True) -> str:
     """SQL for why a profile p may not be written to now, or NULL; asked again with every message."""
     key, sub = f"p.{ADDRESS_KEY[medium]}", SUBSCRIPTION[medium]
     listed = "EXISTS (SELECT 1 FROM {table} x WHERE x.medium = '{medium}' AND x.address = {key})"
@@ -79,7 +93,9 @@ def blocked(medium: str, *, ignore_subscription: bool) -> str:
     )
     if not ignore_subscription:
         opted_out = listed.format(table="opt_outs", medium=medium, key=key)
-        cases += f" WHEN p.{sub} = 0 OR {opted_out} THEN 'unsubscribed' WHEN p.{sub} IS NULL THEN 'subscription_unset'"
+        cases += f" WHEN p.{sub} = 0 OR {opted_out} THEN 'unsubscribed'"
+        if yes_needed:
+            cases += f" WHEN p.{sub} IS NULL THEN 'subscription_unset'"
     return f"CASE {cases} END"
 
 
@@ -87,7 +103,7 @@ def _first_reasons(store: Store, trigger: Trigger, campaign: Any, family: Sequen
     column = ADDRESS[campaign["medium"]]
     cases = f"WHEN p.id IS NULL THEN 'forgotten' {_address(campaign)}"
     outside = f"CASE WHEN NOT {segment.sql} THEN 'outside_segment' END"
-    consent = "NULL" if channel_kind(campaign["channel"]).keeps_consent else _consent(campaign)
+    consent = said_no() if channel_kind(campaign["channel"]).keeps_consent else _consent(campaign)
     store.db.execute(
         "INSERT INTO temp.decision (profile, row, address, key, reason)"
         f" SELECT a.profile_id, a.row, p.{column}, p.{ADDRESS_KEY[campaign['medium']]}, CASE {cases}"
@@ -167,9 +183,12 @@ def _write_fates(store: Store, trigger: Trigger) -> None:
         with store.writing():
             check_mine(store, trigger)
             store.db.execute(
-                "INSERT INTO deliveries (trigger_id, profile_id, state, reason, address, changed_at) SELECT ?, profile,"
+                "INSERT INTO deliveries (trigger_id, profile_id, state, reason, address, changed_at, refused_claims)"
+                " SELECT ?, profile,"
                 " CASE WHEN reason IS NULL THEN 'pending' ELSE 'excluded' END, reason,"
-                " CASE WHEN reason IS NULL THEN NULL ELSE address END, ? FROM temp.decision WHERE n > ? AND n <= ?",
+                " CASE WHEN reason IS NULL THEN NULL ELSE address END, ?,"
+                " coalesce((SELECT claims FROM temp.refused WHERE profile = decision.profile), 0) FROM temp.decision"
+                " WHERE n > ? AND n <= ?",
                 (trigger.id, at, start, start + BATCH),
             )
             store.db.execute("UPDATE triggers SET heartbeat = ? WHERE id = ?", (heartbeat(), trigger.id))

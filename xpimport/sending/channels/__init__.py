@@ -18,6 +18,7 @@ from typing import Any, Literal, Protocol
 
 from xpimport.errors import Unreachable
 from xpimport.rules.delivery import check_reason
+from xpimport.rules.refusals import About
 from xpimport.rules.replies import Reply
 
 
@@ -66,7 +67,7 @@ class Outcome:
         detail: the server's words, or the system's.
         connection_lost: the session has no connection any more; back off before the next.
         retry_after: seconds that the receiver asks to wait, where it said so.
-        auth: the receiver does not accept who we are; nobody's message is to blame, and the send pauses.
+        about: whose matter it is where it was no acceptance; the sender keeps only a person's against that person.
         reply: the answer that decided it, where there was one.
     """
 
@@ -75,7 +76,7 @@ class Outcome:
     detail: str = ""
     connection_lost: bool = False
     retry_after: float | None = None
-    auth: bool = False
+    about: About = About.PERSON
     reply: Reply | None = None
 
     def __post_init__(self) -> None:
@@ -85,14 +86,14 @@ class Outcome:
     def to_plain(self) -> tuple[Any, ...]:
         """The same in plain values, which go from one process to another."""
         reply = astuple(self.reply) if self.reply else None
-        return self.state, self.reason, self.detail, self.connection_lost, self.retry_after, self.auth, reply
+        return self.state, self.reason, self.detail, self.connection_lost, self.retry_after, self.about.value, reply
 
     @staticmethod
     def from_plain(plain: tuple[Any, ...]) -> "Outcome":
         """The outcome that `to_plain` had."""
-        state, reason, detail, connection_lost, retry_after, auth, reply = plain
+        state, reason, detail, connection_lost, retry_after, about, reply = plain
         answer = Reply(*reply) if reply else None
-        return Outcome(state, reason, detail, connection_lost, retry_after, auth, answer)
+        return Outcome(state, reason, detail, connection_lost, retry_after, About(about), answer)
 
 
 ACCEPTED = Outcome("accepted", "")

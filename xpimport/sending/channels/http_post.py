@@ -6,7 +6,6 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -55,63 +54,90 @@ class Answer:
         return self.reply.said
 
 
-class _Body(BytesIO):
-    """A request's body that knows whether any of it was asked for, which is after the TLS handshake."""
+class _Way:
+    """One address of a receiver, and whether any byte of the present request was written to it."""
 
-    begun = False
+    def __init__(self, pool: "urllib3.HTTPConnectionPool") -> None:
+        self.pool = pool
+        self.begun = False
+        way, connection = self, pool.ConnectionCls
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        self.begun = True
-        return super().read(size)
+        class Counted(connection):  # type: ignore[misc, valid-type]
+            def send(self, data: Any) -> None:
+                if self.sock is None:
+                    self.connect()
+                way.begun = True
+                super().send(data)
+
+        pool.ConnectionCls = Counted
 
 
 class HttpReceiver:
     """An open way to one URL; used by one thread at a time."""
 
     def __init__(self, url: str, *, allow_private: bool, ca_file: str, timeout: float) -> None:
-        """Look the host up once, and speak to that very address from then on.
+        """Look the host up once, and speak to those very addresses from then on, the first that answers.
 
         Raises:
             Invalid: no http(s) URL, or the address is in a private network and that is not allowed.
             Unreachable: the name cannot be looked up.
         """
-        self._path, self._pool = _pool(url, allow_private=allow_private, ca_file=ca_file, timeout=timeout)
+        self._path, self._ways = _ways(url, allow_private=allow_private, ca_file=ca_file, timeout=timeout)
 
     def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Send one request.
+        """Send one request, to the next address where one cannot be connected to.
 
         Raises:
-            NotSent, PerhapsReceived: there is no answer.
+            NotSent: no byte of it was written.
+            PerhapsReceived: some were, and there is no status line.
         """
+        problem: NotSent | None = None
+        for way in list(self._ways):
+            try:
+                answer = self._posted(way, body, headers)
+            except NotSent as unsent:
+                problem = problem or unsent
+                continue
+            self._ways.sort(key=lambda other: other is not way)
+            return answer
+        raise problem or NotSent("there is no address")
+
+    def _posted(self, way: _Way, body: bytes, headers: Mapping[str, str]) -> Answer:
         from urllib3.exceptions import HTTPError, SSLError
 
-        given = _Body(body)
+        way.begun = False
         try:
-            response = self._pool.urlopen(
+            response = way.pool.urlopen(
                 "POST",
                 self._path,
-                body=given,
+                body=body,
                 headers={**headers, "Content-Length": str(len(body))},
                 redirect=False,
                 retries=False,
                 preload_content=False,
             )
-            content = response.read(MAX_ANSWER, decode_content=True)
-            response.drain_conn()
         except (HTTPError, OSError) as problem:
             words = _words(problem)
-            if given.begun:
+            if way.begun:
                 raise PerhapsReceived(words) from None
             if isinstance(problem, SSLError):
                 words = f"its certificate or TLS was not accepted: {words}"
             raise NotSent(words) from None
+        # The status line is the answer, even if the body behind it breaks.
+        content = b""
+        try:
+            content = response.read(MAX_ANSWER, decode_content=True)
+            response.drain_conn()
+        except (HTTPError, OSError):
+            response.close()
         return Answer(
             response.status, content.decode("utf-8", "replace"), _seconds(response.headers.get("Retry-After"))
         )
 
     def close(self) -> None:
         """Hang up."""
-        self._pool.close()
+        for way in self._ways:
+            way.pool.close()
 
 
 def _words(problem: Exception) -> str:
@@ -133,9 +159,7 @@ def _seconds(text: str | None) -> float | None:
     return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
-def _pool(url: str, *, allow_private: bool, ca_file: str, timeout: float) -> "tuple[str, urllib3.HTTPConnectionPool]":
-    import urllib3
-
+def _ways(url: str, *, allow_private: bool, ca_file: str, timeout: float) -> tuple[str, list[_Way]]:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -143,34 +167,47 @@ def _pool(url: str, *, allow_private: bool, ca_file: str, timeout: float) -> "tu
         raise Invalid(f"{url!r} is no https address.") from None
     if parts.scheme not in {"http", "https"} or not host or parts.username:
         raise Invalid(f"{url!r} is no https address without a user in it.")
-    address = _looked_up(host, port or (443 if parts.scheme == "https" else 80), allow_private=allow_private)
+    addresses = _looked_up(host, port or (443 if parts.scheme == "https" else 80), allow_private=allow_private)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    name = host if parts.scheme == "https" else None
+    return path, [_Way(_pool(address, port, name=name, ca_file=ca_file, timeout=timeout)) for address in addresses]
+
+
+def _pool(
+    address: str, port: int | None, *, name: str | None, ca_file: str, timeout: float
+) -> "urllib3.HTTPConnectionPool":
+    """The way to one address; with TLS where there is a `name` for the certificate."""
+    import urllib3
+
     wait = urllib3.Timeout(connect=min(CONNECT, timeout), read=timeout)
-    if parts.scheme == "http":
-        return path, urllib3.HTTPConnectionPool(address, port or 80, timeout=wait)
-    return path, urllib3.HTTPSConnectionPool(
+    if name is None:
+        return urllib3.HTTPConnectionPool(address, port or 80, timeout=wait)
+    return urllib3.HTTPSConnectionPool(
         address,
         port or 443,
         timeout=wait,
         cert_reqs="CERT_REQUIRED",
         ca_certs=ca_file or None,
-        assert_hostname=host,
-        server_hostname=host,
+        assert_hostname=name,
+        server_hostname=name,
     )
 
 
-def _looked_up(host: str, port: int, *, allow_private: bool) -> str:
+def _looked_up(host: str, port: int, *, allow_private: bool) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as problem:
         words = getattr(problem, "strerror", None) or str(problem)
         raise Unreachable(f"{host} cannot be looked up: {words}.") from None
+    allowed: list[str] = []
     for *_, place in found:
         address = ipaddress.ip_address(str(place[0]).partition("%")[0])
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
         if allow_private or (address.is_global and not address.is_multicast):
-            return str(address)
+            allowed.append(str(address))
+    if allowed:
+        return list(dict.fromkeys(allowed))
     raise Invalid(
         f"{host} is in a private network ({found[0][4][0]}). Where that is meant, say --allow-private on the campaign."
     )

@@ -69,6 +69,11 @@ class SmtpConnection:
         self._buffer = b""
 
     @property
+    def is_spoken_to(self) -> bool:
+        """Whether the server has said something unasked, or hung up."""
+        return self.has_unread or bool(select.select([self._socket], [], [], 0)[0])
+
+    @property
     def has_unread(self) -> bool:
         """Whether the server has said more than was asked."""
         return bool(self._buffer)

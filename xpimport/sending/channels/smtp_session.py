@@ -1,12 +1,14 @@
 """Handing over messages on a connection, and what each reply means for a message."""
 
 import re
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
 from xpimport.errors import Invalid, Unreachable
+from xpimport.rules.refusals import About, about
 from xpimport.rules.replies import DOT, Reply
 from xpimport.sending.channels import ACCEPTED, Outcome, Outgoing, ServerRefused
 from xpimport.sending.channels.smtp_connection import Lost, PerhapsSent, SmtpConnection, Timeouts, stuffed
@@ -15,6 +17,9 @@ _UNSAFE_PATH = re.compile("[\x00-\x20\x7f<>]")
 _CLOSING = 421
 _NEEDS_AUTH = 530
 _GO_AHEAD = 354
+_LATE = frozenset({"RCPT", "DATA", DOT})
+_MOMENT = 1.0
+"""Seconds after which a connection that was idle is looked at before it is used."""
 
 
 class Server(Protocol):
@@ -41,29 +46,47 @@ class SmtpSession:
         self._wire: SmtpConnection | None = wire
         self._extensions = extensions
         self._handled = 0
+        self._answered = self._had_others = False
+        self._used_at = time.monotonic()
 
     def send(self, message: Outgoing) -> Outcome:
         """Hand over one message; never raises for what the server or the network does.
 
         Interrupted by a signal it hangs up at once, so that a half-sent message cannot be completed.
         """
+        outcome = self._tried(message)
+        if outcome.about is About.CONNECTION and self._had_others:
+            # The old connection was the matter; on a new one this message has its first try.
+            outcome = self._tried(message)
+        if outcome.about is About.CONNECTION and outcome.reply and outcome.reply.command in _LATE:
+            # A new connection was told the same of this recipient.
+            outcome = outcome if outcome.reply.code == _CLOSING else replace(outcome, about=About.PERSON)
+        return outcome
+
+    def _tried(self, message: Outgoing) -> Outcome:
+        self._had_others = False
         try:
             wire = self._ready()
         except (Unreachable, Invalid) as error:
             reply = error.reply if isinstance(error, ServerRefused) else None
-            return Outcome("retry", error.code, error.message, connection_lost=True, reply=reply)
+            whose = About.CONNECTION
+            return Outcome("retry", error.code, error.message, connection_lost=True, reply=reply, about=whose)
+        self._had_others = self._handled > 0
         self._handled += 1
+        self._answered = False
         try:
             outcome = self._refused_before(wire, message) or self._hand_over(wire, message)
         except PerhapsSent as lost:
             outcome = Outcome("uncertain", "no_reply_after_data", str(lost), connection_lost=True)
         except Lost as lost:
-            outcome = Outcome("retry", "connection_lost", str(lost), connection_lost=True)
+            whose = About.PERSON if self._answered else About.CONNECTION
+            outcome = Outcome("retry", "connection_lost", str(lost), connection_lost=True, about=whose)
         except BaseException:
             self._drop()
             raise
         if outcome.connection_lost:
             self._drop()
+        self._used_at = time.monotonic()
         return outcome
 
     def close(self) -> None:
@@ -77,6 +100,9 @@ class SmtpSession:
     def _ready(self) -> SmtpConnection:
         if self._handled >= self._server.per_connection:
             self.close()
+        if self._wire is not None and time.monotonic() > self._used_at + _MOMENT and self._wire.is_spoken_to:
+            # Nothing was asked: the server has said goodbye, or hung up.
+            self._drop()
         if self._wire is None:
             self._wire, self._extensions = self._server.dial()
             self._handled = 0
@@ -122,6 +148,7 @@ class SmtpSession:
                 if refusal is None:
                     raise
                 return replace(refusal, connection_lost=True), False
+            self._answered = True
             going = command == "DATA" and reply.code == _GO_AHEAD
             if refusal is None and not going and reply.code // 100 != 2:
                 refusal = _refusal(reply)
@@ -175,10 +202,12 @@ def _refusal(reply: Reply) -> Outcome:
         Lost: it is neither a temporary nor a permanent refusal.
     """
     if reply.code == _NEEDS_AUTH:  # a matter of the settings, not of this recipient
-        return Outcome("retry", "authentication_required", reply.said, connection_lost=True, reply=reply)
+        whose = About.OURS
+        return Outcome("retry", "authentication_required", reply.said, connection_lost=True, reply=reply, about=whose)
+    whose = about(reply)
     if reply.code // 100 == 4:
-        lost = reply.code == _CLOSING
-        return Outcome("retry", "temporary_refusal", reply.said, connection_lost=lost, reply=reply)
+        lost = whose is About.CONNECTION
+        return Outcome("retry", "temporary_refusal", reply.said, connection_lost=lost, reply=reply, about=whose)
     if reply.code // 100 == 5:
-        return Outcome("failed", "rejected_by_server", reply.said, reply=reply)
+        return Outcome("failed", "rejected_by_server", reply.said, reply=reply, about=whose)
     raise Lost(f"out of step: {reply.said}")

@@ -3,7 +3,7 @@
 import hmac
 from base64 import b64decode, b64encode
 from binascii import Error
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
@@ -11,6 +11,7 @@ from typing import Any
 
 from xpimport.errors import Invalid
 from xpimport.rules.definition import MEDIA
+from xpimport.rules.refusals import about, is_entered
 from xpimport.rules.setting_kinds import SECONDS, count
 from xpimport.rules.settings import HTTP_CA_FILE, Setting, Settings
 from xpimport.secrets import resolve
@@ -23,13 +24,27 @@ CONNECTIONS = Setting(
 )
 TIMEOUT = Setting("webhook.timeout", "1m", SECONDS, "how long to wait for a receiver's answer")
 
-_LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
-_WHO = frozenset({401, 403, 407})
+_LATER = frozenset({408, 425, 429, 503})
+_OWN_HEADERS = frozenset(
+    {
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "webhook-id",
+        "webhook-timestamp",
+        "webhook-signature",
+        "idempotency-key",
+    }
+)
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """A receiver; `secret` and `token` are references, `dedupes` that it knows a repeated id."""
+    """A receiver; `secret` and `token` are references, `dedupes` that it knows a repeated id.
+
+    `headers` are those of the campaign, by name.
+    """
 
     url: str
     secret: str
@@ -38,6 +53,7 @@ class Webhook:
     dedupes: bool
     ca_file: str
     timeout: float
+    headers: Mapping[str, str]
 
     def connect(self) -> "WebhookSession":
         """Look the receiver up, and read the secrets.
@@ -56,7 +72,8 @@ class WebhookSession:
         """Prepare what all requests have in common."""
         self._webhook = webhook
         self._key = signing_key(resolve(webhook.secret)) if webhook.secret else None
-        self._headers = {"Content-Type": "application/json", "User-Agent": "xpimport", "Host": host_header(webhook.url)}
+        self._headers = {"Content-Type": "application/json", "User-Agent": "xpimport", **webhook.headers}
+        self._headers["Host"] = host_header(webhook.url)
         if webhook.token:
             self._headers["Authorization"] = f"Bearer {resolve(webhook.token)}"
         self._receiver = HttpReceiver(
@@ -75,25 +92,27 @@ class WebhookSession:
             return Outcome("retry", "unreachable", str(problem), connection_lost=True)
         except PerhapsReceived as problem:
             return Outcome("retry" if self._webhook.dedupes else "uncertain", "no_answer", str(problem))
-        return outcome_of(answer)
+        return outcome_of(answer, dedupes=self._webhook.dedupes)
 
     def close(self) -> None:
         """Hang up."""
         self._receiver.close()
 
 
-def outcome_of(answer: Answer) -> Outcome:
+def outcome_of(answer: Answer, *, dedupes: bool) -> Outcome:
     """What an answer means for the message."""
     if 200 <= answer.status < 300:
         return ACCEPTED
+    reply, wait = answer.reply, answer.retry_after
+    if is_entered(reply):
+        return Outcome("retry" if dedupes else "uncertain", "server_error", answer.said, retry_after=wait, reply=reply)
+    whose = about(reply, retry_after=wait is not None)
+    if answer.status in _LATER:
+        return Outcome("retry", "temporary_refusal", answer.said, retry_after=wait, reply=reply, about=whose)
     if 300 <= answer.status < 400:
         detail = f"{answer.said} (redirects are not followed)"
-        return Outcome("failed", "redirected", detail, reply=answer.reply)
-    if answer.status in _WHO:
-        return Outcome("retry", "auth_refused", answer.said, auth=True, reply=answer.reply)
-    if answer.status in _LATER:
-        return Outcome("retry", "temporary_refusal", answer.said, retry_after=answer.retry_after, reply=answer.reply)
-    return Outcome("failed", "rejected_by_server", answer.said, reply=answer.reply)
+        return Outcome("failed", "redirected", detail, reply=reply, about=whose)
+    return Outcome("failed", "rejected_by_server", answer.said, reply=reply, about=whose)
 
 
 def signing_key(secret: str) -> bytes:
@@ -129,7 +148,14 @@ def open_webhook(settings: Settings, options: Mapping[str, Any], _directory: Pat
         dedupes=bool(options.get("dedupes")),
         ca_file=str(settings[HTTP_CA_FILE] or ""),
         timeout=settings[TIMEOUT],
+        headers=_own_headers(options.get("headers", ())),
     )
+
+
+def _own_headers(lines: Iterable[str]) -> dict[str, str]:
+    """The headers of a campaign (`Name: value`) but those that the request itself needs."""
+    pairs = ((name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in lines))
+    return {name: value for name, value in pairs if name.lower() not in _OWN_HEADERS}
 
 
 def _check(campaign: CampaignOptions) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from xpimport.errors import Invalid
 from xpimport.hints import command
+from xpimport.rules.refusals import about, is_entered
 from xpimport.rules.replies import http_reply, printable
 from xpimport.rules.setting_kinds import BASE_URL, SECONDS, SECRET
 from xpimport.rules.settings import HTTP_CA_FILE, Setting, Settings
@@ -28,8 +29,7 @@ CHUNK = 500
 """People in one call; the documents name no limit."""
 
 PATH = "/api/external/execute/campaign"
-_LATER = frozenset({429, 500, 502, 503, 504})
-_WHO = frozenset({401, 403})
+_LATER = frozenset({429, 503})
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,12 @@ def outcome_of(answer: Answer, token: str) -> Outcome:
         if envelope.get("success") is False:
             return Outcome("failed", "rejected_by_server", said, reply=reply)
         return ACCEPTED
-    if code in _WHO:
-        return Outcome("retry", "auth_refused", said, auth=True, reply=reply)
+    if is_entered(reply):
+        return Outcome("uncertain", "server_error", said, reply=reply)
+    whose, wait = about(reply, retry_after=answer.retry_after is not None), answer.retry_after
     if code in _LATER:
-        return Outcome("retry", "temporary_refusal", said, retry_after=answer.retry_after, reply=reply)
-    return Outcome("failed", "rejected_by_server", said, reply=reply)
+        return Outcome("retry", "temporary_refusal", said, retry_after=wait, reply=reply, about=whose)
+    return Outcome("failed", "rejected_by_server", said, reply=reply, about=whose)
 
 
 def _told(answer: Answer, envelope: Mapping[str, Any]) -> tuple[int, str]:

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -57,8 +58,12 @@ class Composer:
         """A person's content, from the values as stored.
 
         Raises:
-            NotPersonalised: the template asks for what this person does not have.
+            NotPersonalised: the template asks for what this person does not have, or a library cannot bear what came out.
         """
+        with _making():
+            return self._rendered(values, token)
+
+    def _rendered(self, values: Mapping[str, Any], token: str) -> Rendered:
         link = self.link + token if self.link else self._mailbox(token)
         return self.templates.render({LINK: link, **decoded(values, self.kinds)})
 
@@ -66,11 +71,16 @@ class Composer:
         """One message.
 
         Raises:
-            NotPersonalised: the template asks for what this person does not have, or the body is no JSON.
+            NotPersonalised: the template asks for what this person does not have, the body is no JSON, or a library
+                cannot bear what came out.
             Invalid: the address cannot be written to.
         """
+        with _making():
+            return self._message(job)
+
+    def _message(self, job: Job) -> Outgoing:
         key, values, to, at, token = job
-        rendered = self.rendered(values, token)
+        rendered = self._rendered(values, token)
         if self.prefix:
             rendered = replace(rendered, subject=self.prefix + rendered.subject)
         if self.content is Content.JSON:
@@ -97,6 +107,17 @@ class Composer:
     def _mailbox(self, token: str) -> str:
         """A mail to the mailbox for opt-outs that names who opts out of what (RFC 6068)."""
         return f"mailto:{quote(self.unsubscribe, safe='@+')}?subject=unsubscribe%20{token}"
+
+
+@contextmanager
+def _making() -> Iterator[None]:
+    """Whatever goes wrong while a message is made is a matter of that message, and nothing of it has left."""
+    try:
+        yield
+    except (NotPersonalised, Invalid):
+        raise
+    except Exception as problem:
+        raise NotPersonalised(f"{type(problem).__name__}: {problem}") from problem
 
 
 def _json_body(text: str) -> bytes:

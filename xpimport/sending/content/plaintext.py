@@ -3,7 +3,7 @@
 import re
 from html.parser import HTMLParser
 
-_SKIPPED = frozenset({"head", "style", "script", "template", "noscript"})
+_SKIPPED = frozenset({"title", "style", "script", "template", "noscript"})
 _PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "blockquote", "pre", "dl"})
 _LINES = frozenset(
     {"div", "tr", "section", "article", "header", "footer", "main", "center", "address", "dt", "dd", "body", "form"}
@@ -22,6 +22,18 @@ class _Writer(HTMLParser):
         self.preformatted = 0
         self.lists: list[int | None] = []
         self.links: list[tuple[str, int]] = []
+
+    def parse_marked_section(self, i: int, report: int = 1) -> int:  # noqa: ARG002 - the parser's own signature
+        """`<![if !mso]>` and the like: a comment that ends with the next `>`, as browsers have it; never an error."""
+        end = self.rawdata.find(">", i)
+        return end + 1 if end >= 0 else -1
+
+    def parse_html_declaration(self, i: int) -> int:
+        """`<!...>`: as the parser does, but what it does not understand is a comment."""
+        try:
+            return super().parse_html_declaration(i)
+        except AssertionError:
+            return self.parse_marked_section(i)
 
     def write(self, text: str) -> None:
         if self.space and not self.breaks:
@@ -126,7 +138,7 @@ class _Writer(HTMLParser):
 def to_plain_text(html: str) -> str:
     """The words of `html` as text of lines ending in LF: links as `text (address)`, lists, paragraphs.
 
-    Styles, scripts and the head are left out. Never raises: HTML that is broken gives what can be read of it.
+    Styles, scripts and the title are left out. Never raises: HTML that is broken gives what can be read of it.
     """
     writer = _Writer()
     writer.feed(html)

@@ -92,13 +92,23 @@ class Templates:
                     raise NotPersonalised(f"{name}: longer than {self.limit} characters")
                 kept.append(piece)
         except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
-            raise NotPersonalised(f"{name}: {error}") from None
+            raise NotPersonalised(f"{name}{_line(template, error)}: {error}") from None
         except (RecursionError, MemoryError):
             raise NotPersonalised(f"{name}: nested too deeply or too large") from None
         text = "".join(kept)
         if "\0" in text:
             raise NotPersonalised(f"{name}: a value holds a NUL")
         return text
+
+
+def _line(template: "Template", error: Exception) -> str:
+    """Where in the template an error came up, as `, line 3`."""
+    line, trace = 0, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__jinja_template__") is template:
+            line = template.get_corresponding_lineno(trace.tb_lineno)
+        trace = trace.tb_next
+    return f", line {line}" if line else ""
 
 
 def compile_templates(

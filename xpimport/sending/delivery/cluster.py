@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from xpimport import __version__
 from xpimport.errors import Invalid, Unreachable, XpimportError
+from xpimport.rules.refusals import About
 from xpimport.rules.settings import Settings
-from xpimport.sending.channels import AuthRefused, Outcome, Session
+from xpimport.sending.channels import Outcome, Session
 from xpimport.sending.channels.registry import open_channel
 from xpimport.sending.content.compose import Composer, Job, composer
 from xpimport.sending.delivery.connections import (
@@ -91,6 +92,7 @@ class _Caller(threading.Thread):
         super().__init__(daemon=True)
         self._client, self._worker, self._numbers, self._config, self._emit = client, worker, numbers, config, emit
         self.work: queue.SimpleQueue[tuple[int, Job] | None] = queue.SimpleQueue()
+        self._in_doubt: set[int] = set()
 
     def run(self) -> None:
         problem: Exception | None = None
@@ -102,8 +104,9 @@ class _Caller(threading.Thread):
                 problem = self._call(chunk)
         except Exception as error:  # noqa: BLE001 - a thread must not die without a word
             problem = error
+        # What was queued while the last call was on its way never reached the worker.
         for number in self._numbers:
-            self._emit((number, "down", problem))
+            self._emit((number, "down" if number in self._in_doubt else "shut", problem))
 
     def _roll_call(self) -> None:
         there = self._run(_version)
@@ -129,7 +132,7 @@ class _Caller(threading.Thread):
         try:
             outcomes, problem = self._run(send_chunk, self._config, [job for _, job in chunk])
         except Exception:  # noqa: BLE001 - whatever it is, nobody knows how far the worker came
-            # Its connections are in doubt by being down.
+            self._in_doubt = {number for number, _ in chunk}
             return Unreachable(f"Worker {self._worker} was lost in mid-send.", code="sender_lost")
         self._unsent([number for number, _ in chunk[len(outcomes) :]])
         for (number, _), outcome in zip(chunk, outcomes, strict=False):
@@ -184,8 +187,9 @@ def _send_chunk(config: PLAN, jobs: list[Job]) -> tuple[list[tuple[Any, ...]], A
             outcome = deliver(session, compose, job)
             outcomes.append(outcome.to_plain())
             lost = outcome.connection_lost
-            if outcome.auth:
-                return outcomes, problem_to_plain(AuthRefused(outcome.detail))
+            if outcome.about in {About.OURS, About.RATE}:
+                # Whether more may be begun is for the send to decide.
+                return outcomes, None
     except XpimportError as problem:
         return outcomes, problem_to_plain(problem)
     finally:

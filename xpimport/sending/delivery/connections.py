@@ -35,7 +35,8 @@ Event = tuple[int, str, Any]
 - (number, `done`, Outcome): what became of its message; it can take the next, unless it was lost: then it says `ready`
   when it is connected again;
 - (number, `unsent`, None): its message provably was not begun;
-- (number, `down`, the problem or None): it takes no more messages.
+- (number, `down`, the problem or None): it takes no more messages, and what became of the one it has is not known;
+- (number, `shut`, the problem): it takes no more messages, and one it was given meanwhile was provably not begun.
 """
 
 Emit = Callable[[Event], None]
@@ -177,7 +178,7 @@ class ProcessPool:
         try:
             while True:
                 event = event_from_plain(sender.receive())
-                if event[1] == "down":
+                if event[1] in {"down", "shut"}:
                     open_connections.discard(event[0])
                 self._emit(event)
         except Lost:
@@ -206,7 +207,7 @@ def event_to_plain(event: Event) -> Event:
     number, kind, value = event
     if kind == "done":
         return number, kind, value.to_plain()
-    return number, kind, problem_to_plain(value) if kind == "down" else None
+    return number, kind, problem_to_plain(value) if kind in {"down", "shut"} else None
 
 
 def event_from_plain(plain: Event) -> Event:
@@ -214,7 +215,7 @@ def event_from_plain(plain: Event) -> Event:
     number, kind, value = plain
     if kind == "done":
         return number, kind, Outcome.from_plain(value)
-    return number, kind, problem_from_plain(value) if kind == "down" else None
+    return number, kind, problem_from_plain(value) if kind in {"down", "shut"} else None
 
 
 def problem_to_plain(problem: Exception | None) -> tuple[str, str, bool]:

@@ -40,11 +40,16 @@ class IntentContext:
 
 @dataclass(frozen=True)
 class Grant:
-    """A message whose intent is in the ledger, to be made and handed over by one connection."""
+    """A message whose intent is in the ledger, to be made and handed over by one connection.
+
+    `refused_before`: an earlier claim met a refusal of ours with this person. `unanswered`: the last try had no answer.
+    """
 
     profile: int
     attempt: int
     job: Job
+    refused_before: bool = False
+    unanswered: bool = False
 
 
 def mark_interrupted(store: Store, trigger: Trigger) -> int:
@@ -115,6 +120,36 @@ def return_to_pending(store: Store, trigger: Trigger, grants: Sequence[Grant]) -
     )
 
 
+def hold_back(store: Store, trigger: Trigger, grants: Sequence[Grant]) -> None:
+    """Inside a transaction: their messages met a refusal of ours, and were provably not taken; the next claim ends with them."""
+    return_to_pending(store, trigger, grants)
+    store.db.executemany(
+        "UPDATE deliveries SET refused_claims = refused_claims + 1 WHERE trigger_id = ? AND profile_id = ?",
+        [(trigger.id, grant.profile) for grant in grants],
+    )
+
+
+def record_theirs(store: Store, trigger: Trigger, outcomes: Sequence[tuple[Grant, Outcome]]) -> None:
+    """Inside a transaction: people who were held back, and turned out to be refused for themselves."""
+    seconds = int(now().timestamp())
+    store.db.executemany(
+        "UPDATE deliveries SET state = ?, reason = ?, detail = ?, changed_at = ?, attempts = attempts + 1"
+        " WHERE trigger_id = ? AND profile_id = ? AND state = 'pending'",
+        [
+            (outcome.state, outcome.reason, outcome.detail, seconds, trigger.id, grant.profile)
+            for grant, outcome in outcomes
+        ],
+    )
+
+
+def refund(store: Store, trigger: Trigger, people: Sequence[int]) -> None:
+    """Inside a transaction: the last attempt of these was not their own matter."""
+    store.db.executemany(
+        "UPDATE deliveries SET attempts = max(0, attempts - 1) WHERE trigger_id = ? AND profile_id = ? AND state = 'retry'",
+        [(trigger.id, profile) for profile in people],
+    )
+
+
 def record_bounces(store: Store, medium: str, outcomes: Sequence[tuple[Grant, Outcome]]) -> None:
     """Inside a transaction: addresses that the server does not know are not written to again."""
     gone = [grant.job[2] for grant, outcome in outcomes if outcome.state == FAILED and is_bounce(outcome.reply)]
@@ -135,12 +170,15 @@ def record_heartbeat(store: Store, trigger: Trigger) -> None:
     )
 
 
+_UNANSWERED = frozenset({"no_answer", "server_error"})
+
 SHUFFLED = "((d.profile_id * 2654435761 + d.trigger_id) & 4294967295)"
 """SQL for a number from 0 to 2**32 - 1 that is the same for a person in a send, and unlike their neighbours'."""
 
 
 class Granter:
-    """Hands out the next messages of a send, in the order of the profiles, retries that are due first.
+    """Hands out the next messages of a send, in the order of the profiles, retries that are due first, those last whom an
+    earlier claim could not send to through no fault of theirs.
 
     `below` grants a canary only: people whose `SHUFFLED` number is smaller. `fresh` False grants retries only.
     """
@@ -150,12 +188,14 @@ class Granter:
     ) -> None:
         self._store, self._trigger, self._campaign = store, trigger, campaign
         self._fresh = fresh
-        self.restart()
+        self._after, self._last, self._pending = 0, False, fresh
+        self._held_back: set[int] = set()
         self._part = f" AND {SHUFFLED} < {below}" if below is not None else ""
         columns = select_profile(campaign.kinds)
         why = blocked(campaign.medium, ignore_subscription=campaign.ignore_subscription)
         self._select = (
-            f"SELECT d.profile_id, d.attempts, p.id AS found, {why} AS blocked, {columns} FROM deliveries d"
+            f"SELECT d.profile_id, d.attempts, d.reason, d.refused_claims, p.id AS found, {why} AS blocked, {columns}"
+            " FROM deliveries d"
             " LEFT JOIN profiles p ON p.id = d.profile_id WHERE d.trigger_id = ?"
         )
         self._retries = self._soonest() is not None
@@ -166,10 +206,14 @@ class Granter:
         )
         return None if soonest is None else int(soonest)
 
-    def restart(self) -> None:
-        """Begin with the first person again: some of those that were looked at are pending as before."""
-        self._after = 0
-        self._pending = self._fresh
+    def offer_again(self, grants: Sequence[Grant]) -> None:
+        """These are pending as before."""
+        self._after = min(self._after, *(grant.profile - 1 for grant in grants)) if not self._last else 0
+        self._last, self._pending = False, self._fresh
+
+    def leave_out(self, grants: Sequence[Grant]) -> None:
+        """These are pending, and not to be granted again in this claim."""
+        self._held_back.update(grant.profile for grant in grants)
 
     def next(self, wanted: int) -> list[Grant]:
         """Inside a transaction: intents for up to `wanted` messages, each looked at again for consent."""
@@ -200,16 +244,19 @@ class Granter:
             )
             # Those refused from now on wait a minute at least, and so belong to another tick.
             self._retries = bool(rows)
-        if not rows and self._pending:
-            rows = self._store.all(
-                f"{self._select} AND d.state = 'pending' AND d.profile_id > ?{self._part} ORDER BY d.profile_id LIMIT ?",
+        while not rows and self._pending:
+            found = self._store.all(
+                f"{self._select} AND d.state = 'pending' AND d.refused_claims {'>' if self._last else '='} 0"
+                f" AND d.profile_id > ?{self._part} ORDER BY d.profile_id LIMIT ?",
                 self._trigger.id,
                 self._after,
                 wanted,
             )
-            self._pending = len(rows) == wanted
-            if rows:
-                self._after = rows[-1]["profile_id"]
+            rows = [row for row in found if row["profile_id"] not in self._held_back]
+            if found:
+                self._after = found[-1]["profile_id"]
+            if len(found) < wanted:
+                self._after, self._pending, self._last = 0, not self._last, True
         return rows
 
     def _grant(self, row: Any, at: datetime) -> Grant | None:
@@ -224,7 +271,13 @@ class Granter:
             self._exclude(row, "invalid_address", problem.message, at)
             return None
         key, token = self._keys(row["profile_id"])
-        return Grant(row["profile_id"], row["attempts"] + 1, (key, values, address, at.isoformat(), token))
+        return Grant(
+            row["profile_id"],
+            row["attempts"] + 1,
+            (key, values, address, at.isoformat(), token),
+            refused_before=row["refused_claims"] > 0,
+            unanswered=row["reason"] in _UNANSWERED,
+        )
 
     def _keys(self, profile: int) -> tuple[str, str]:
         """The message's key and its opt-out token."""

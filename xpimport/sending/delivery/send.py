@@ -14,9 +14,11 @@ from functools import partial
 from xpimport import signals
 from xpimport.clock import now
 from xpimport.errors import Invalid, Unreachable, XpimportError
+from xpimport.hints import command
 from xpimport.rules import trigger as rules
 from xpimport.rules.delivery import Verdict
 from xpimport.rules.settings import Settings
+from xpimport.rules.throttle import Pace
 from xpimport.sending import triggers
 from xpimport.sending.audience.exclusion import decide_exclusions
 from xpimport.sending.channels import AuthRefused, Outcome
@@ -26,6 +28,7 @@ from xpimport.sending.delivery.bulk import BulkSend
 from xpimport.sending.delivery.config import Progress, SendConfig, load_config
 from xpimport.sending.delivery.connections import FEW, Connections, Event, ProcessPool, ThreadPool
 from xpimport.sending.delivery.ledger import Grant, Granter
+from xpimport.sending.delivery.refusals import Refusals
 from xpimport.sending.triggers import ClaimLost, Trigger
 from xpimport.store.database import Store
 
@@ -62,8 +65,11 @@ class _SendLoop:
         self.busy: dict[int, Grant] = {}
         self.outcomes: list[tuple[Grant, Outcome]] = []
         self.verdict = Verdict.GO
+        self.pace = Pace(config.limiter)
+        self.refusals = Refusals(self.pace, config.connections)
         self.connected = False
         self.problem: Exception | None = None
+        self.resume_at = now()
         self.total = self.open_count()
         self.done = 0
         self._granted: list[Grant] = []
@@ -123,6 +129,7 @@ class _SendLoop:
         bulk.run()
         self.connected = bulk.verdict is not Verdict.DISCONNECTED
         self.verdict = bulk.verdict if self.connected else Verdict.GO
+        self.refusals.hold, self.resume_at = bulk.hold, bulk.resume_at
         if bulk.problem:
             self.problem = Unreachable(bulk.problem)
 
@@ -130,8 +137,8 @@ class _SendLoop:
         while self.connections:
             # Nothing is waited for while somebody could still be looked at for a connection that is free.
             wait, patience = bool(self.busy or self._granted or not self.ready), SIGN
-            if not wait and self.config.limiter.wait():
-                wait, patience = True, min(SIGN, self.config.limiter.wait())
+            if not wait and (pause := self.pace.wait(time.monotonic())):
+                wait, patience = True, min(SIGN, pause)
             self._collect_events(wait=wait, patience=patience)
             with self.store.writing():
                 self._write()
@@ -150,20 +157,40 @@ class _SendLoop:
         if self.verdict is Verdict.GO and not self.config.is_open():
             self.verdict = Verdict.SHUT
         if self.verdict is Verdict.GO and self.ready:
-            limiter = self.config.limiter
-            self._granted = self.granter.next(limiter.allowed(len(self.ready), time.monotonic()))
-            limiter.spend(len(self._granted))
+            self._granted = self.granter.next(self.pace.allowed(len(self.ready), time.monotonic()))
+            self.pace.spend(len(self._granted))
 
     def _record_outcomes(self) -> None:
         """Inside a transaction: what has become of messages."""
-        ledger.record(self.store, self.trigger, self.outcomes)
-        ledger.record_bounces(self.store, self.config.campaign.medium, self.outcomes)
-        self.done += len(self.outcomes)
+        found = self.refusals.sort(self.outcomes)
         self.outcomes = []
-        if self._unsent:
-            ledger.return_to_pending(self.store, self.trigger, self._unsent)
+        ledger.record(self.store, self.trigger, found.final)
+        ledger.record_bounces(self.store, self.config.campaign.medium, found.final)
+        ledger.record_theirs(self.store, self.trigger, found.theirs)
+        ledger.refund(self.store, self.trigger, found.refunded)
+        self.done += len(found.final) + len(found.theirs)
+        if found.held_back:
+            ledger.hold_back(self.store, self.trigger, found.held_back)
+            self.granter.leave_out(found.held_back)
+        if again := [*self._unsent, *found.back]:
+            ledger.return_to_pending(self.store, self.trigger, again)
             self._unsent = []
-            self.granter.restart()
+            self.granter.offer_again(again)
+        self._heed()
+
+    def _heed(self) -> None:
+        """Let what the refusals say of the whole send decide whether it goes on."""
+        refusals = self.refusals
+        if self.verdict is not Verdict.GO:
+            return
+        if refusals.hold:
+            self.verdict = Verdict.REFUSED
+        elif refusals.wait is not None:
+            self.verdict, self.resume_at = Verdict.LATER, now() + timedelta(seconds=min(refusals.wait, 86_400.0))
+        elif refusals.futile:
+            self.verdict = Verdict.DISCONNECTED
+        if self.verdict is not Verdict.GO and refusals.problem:
+            self.problem = Unreachable(refusals.problem)
 
     def _collect_events(self, *, wait: bool, patience: float) -> None:
         """Take in what the connections have to say; the messages of the last transaction go out first."""
@@ -197,19 +224,24 @@ class _SendLoop:
             self.outcomes.append((grant, value))
             if not value.connection_lost:
                 self.ready.append(connection)
-            if value.auth:
-                self.verdict, self.problem = Verdict.AUTH, Unreachable(value.detail)
         elif kind == "unsent" and grant is not None:
             self._unsent.append(grant)
-        elif kind == "down":
-            self.connections.discard(connection)
-            if connection in self.ready:
-                self.ready.remove(connection)
-            self.problem = value if isinstance(value, Exception) else None
-            if grant is not None:
+        elif kind in {"down", "shut"}:
+            self._lose(connection, value)
+            if grant is not None and kind == "shut":
+                self._unsent.append(grant)
+            elif grant is not None:
                 self.outcomes.append((grant, Outcome("uncertain", "interrupted", str(value))))
-            if isinstance(value, AuthRefused):
-                self.verdict = Verdict.AUTH
+
+    def _lose(self, connection: int, problem: object) -> None:
+        """A connection takes no more messages."""
+        self.connections.discard(connection)
+        if connection in self.ready:
+            self.ready.remove(connection)
+        self.problem = problem if isinstance(problem, Exception) else None
+        if isinstance(problem, AuthRefused):
+            self.refusals.log_in_refused(left=len(self.connections))
+            self._heed()
 
     def _drain(self) -> None:
         """However the loop ended, give messages on their way a moment, and record what is known of them."""
@@ -273,13 +305,40 @@ def _finish(store: Store, trigger: Trigger, work: _SendLoop) -> Sent:
         triggers.give_back(store, trigger, now())
     elif work.verdict is Verdict.PAUSED:
         _move(store, trigger, rules.HELD, "campaign_paused")
-    elif work.verdict is Verdict.AUTH:
-        _move(store, trigger, rules.HELD, "auth_failed")
+    elif reason := _refused_for(store, trigger, work):
+        problem = (
+            f"{(problem or 'It was refused').rstrip('.')}. The send is held; once that is fixed: {_release(trigger)}"
+        )
+        _move(store, trigger, rules.HELD, reason)
+    elif work.verdict is Verdict.LATER:
+        _reschedule(store, trigger, work.resume_at, problem)
     elif work.verdict is Verdict.SHUT:
         _wait_for_window(store, trigger, work.config)
-    elif work.verdict is Verdict.GO:
+    elif work.verdict in {Verdict.GO, Verdict.DISCONNECTED}:
         _finish_or_reschedule(store, trigger, problem or (str(work.problem) if work.problem else None))
     return Sent(triggers.get(store, trigger.id), work.connected or work.total == 0, problem)
+
+
+def _refused_for(store: Store, trigger: Trigger, work: _SendLoop) -> str | None:
+    """The reason to hold a send because of refusals of ours: so many in a row, or all who are left; else None."""
+    if work.verdict is Verdict.REFUSED:
+        return work.refusals.hold
+    if work.verdict is not Verdict.GO or work.refusals.unsettled is None:
+        return None
+    others = store.scalar(
+        "SELECT EXISTS (SELECT 1 FROM deliveries WHERE trigger_id = ? AND (state = 'retry'"
+        " OR (state = 'pending' AND refused_claims = 0)))",
+        trigger.id,
+    )
+    any_left = _any_pending(store, trigger)
+    if others or not any_left:
+        return None
+    work.problem = Unreachable(work.refusals.problem or "")
+    return work.refusals.unsettled
+
+
+def _release(trigger: Trigger) -> str:
+    return command("release-trigger", trigger.task)
 
 
 def _wait_for_window(store: Store, trigger: Trigger, config: SendConfig) -> None:
@@ -313,9 +372,9 @@ def _finish_or_reschedule(store: Store, trigger: Trigger, problem: str | None) -
     _reschedule(store, trigger, min(follow, _soonest_retry(store, trigger) or follow))
 
 
-def _reschedule(store: Store, trigger: Trigger, at: datetime) -> None:
+def _reschedule(store: Store, trigger: Trigger, at: datetime, problem: str | None = None) -> None:
     wake = min(at, trigger.retries_end + timedelta(seconds=1))
-    triggers.give_back(store, trigger, max(wake, now() + timedelta(seconds=1)))
+    triggers.give_back(store, trigger, max(wake, now() + timedelta(seconds=1)), problem)
 
 
 def _soonest_retry(store: Store, trigger: Trigger) -> datetime | None:
