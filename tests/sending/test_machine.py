@@ -23,7 +23,7 @@ from shop import open_shop
 from xpimport.rules.tokens import Purpose, make_key
 
 KILLED = Path(__file__).parents[1] / "servers" / "killed.py"
-MESSAGE_ID = re.compile(rb"^Message-ID: <([0-9a-f]+)@", re.MULTILINE)
+MESSAGE_ID = re.compile(rb"^Message-ID: <([0-9a-z]+)@", re.MULTILINE)
 LINES = 3
 STEPS = st.sampled_from(["begin", "commit", "talk", "read"])
 
