@@ -52,7 +52,8 @@ def test_a_person_who_sends_again_sends_what_the_campaign_is_now(shop, half_sent
     assert shop("tick", now=LATER).code == 0
     half_sent.script.rcpt = "250 2.1.5 Ok"
     shop("campaign", "edit", "hello", "--subject", "New", now=LATER)
-    assert shop("resend", 1, "--failed", now=LATER).code == 0
+    resent = shop("resend", 1, "--failed", now=LATER)
+    assert (resent.code, "The campaign was changed" in resent.err) == (0, False)
     assert shop("tick", now="2026-11-24T12:20:00Z").code == 0
     assert subjects(half_sent) == {b"Subject: New"}
 
@@ -62,3 +63,34 @@ def test_equal_contents_are_kept_once(shop, half_sent, tmp_path):
     with closing(sqlite3.connect(tmp_path / "xpimport.db")) as db:
         assert db.execute("SELECT count(*) FROM contents").fetchone() == (1,)
         assert db.execute("SELECT count(DISTINCT id), count(DISTINCT content_id) FROM triggers").fetchone() == (2, 1)
+
+
+@pytest.mark.parametrize("changed", [True, False])
+def test_a_release_says_where_others_of_the_list_got_another_content(shop, changed):
+    with smtp_peer() as peer:
+        shop("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}")
+        shop("import", "edit", "list", "--canary", "50%")
+        assert shop("run-now", "list", now=NOON).code == 0
+        assert len(sent(peer)) == 2
+        shop("stop-trigger", 1, now=NOON)
+        if changed:
+            shop("campaign", "edit", "hello", "--subject", "New", now=NOON)
+        released = shop("release-trigger", 1, now=NOON)
+        assert released.code == 0
+        assert ("2 people of this list got it as it was" in " ".join(released.err.split())) is changed
+        shop("tick", now=NOON)
+        assert len(subjects(peer)) == (2 if changed else 1)
+
+
+def test_only_moves_of_people_give_a_trigger_another_version(shop, tmp_path):
+    def version():
+        with closing(sqlite3.connect(tmp_path / "xpimport.db")) as db:
+            return db.execute("SELECT version FROM triggers").fetchone()[0]
+
+    shop("import", "edit", "list", "--send-at", "13:00")
+    assert shop("run-now", "list", now=NOON).code == 0
+    assert version() == 0
+    assert shop("stop-trigger", 1, now=NOON).code == 0
+    assert version() == 1
+    assert shop("release-trigger", 1, now=NOON).code == 0
+    assert version() == 2

@@ -64,7 +64,16 @@ def release_trigger(
         screen.say(f"The trigger of task {task} is armed: {_when(released.send_at, zone)}.")
     if released.obstacle is not None:
         screen.say(f"As things are it will be held, because {rules.REASONS[released.obstacle]}.")
+    _say_other_content(released.other_content)
     screen.say(f"Undo: {command('stop-trigger', task)}")
+
+
+def _say_other_content(people: int) -> None:
+    if people:
+        counted = screen.counted(people, "person", "people")
+        screen.say(
+            f"The campaign was changed meanwhile: {counted} of this list got it as it was, the others get it as it is."
+        )
 
 
 def _when(send_at: datetime, zone: str) -> str:
@@ -100,7 +109,10 @@ def resend(
         if uncertain and not screen.confirm("Some of them may get the message twice. Go on?", yes=yes):
             screen.say("Left alone.")
             return
-        trigger, count = triggers.resend(store, which, who)
-    task = trigger.task
-    screen.say(f"{screen.counted(count, 'person', 'people')} of task {task} will be sent to again by the next tick.")
+        resent = triggers.resend(store, which, who)
+    task = resent.trigger.task
+    screen.say(
+        f"{screen.counted(resent.people, 'person', 'people')} of task {task} will be sent to again by the next tick."
+    )
+    _say_other_content(resent.other_content)
     screen.say(f"Undo: {command('stop-trigger', task)}")

@@ -4,23 +4,49 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from xpimport.clock import now
-from xpimport.defining import imports
+from xpimport.defining import attributes, imports, settings
 from xpimport.flow import named
 from xpimport.importing import tasks
 from xpimport.rules.schedule import parse_when, parse_zone
 from xpimport.sending import decisions, triggers
+from xpimport.sending.content.frozen import is_frozen_as
 from xpimport.sending.decisions import Stopped
+from xpimport.sending.delivery.config import content_now
 from xpimport.sending.triggers import Trigger
 from xpimport.store.database import Store
 
 
 @dataclass(frozen=True)
 class Released:
-    """A trigger armed again, for its new instant (UTC), and the reason for which it would be held there, if any."""
+    """A trigger armed again, for its new instant (UTC), and the reason for which it would be held there, if any.
+
+    `other_content`: how many people of this list got the campaign as it was before it was changed.
+    """
 
     trigger: Trigger
     send_at: datetime
     obstacle: str | None
+    other_content: int
+
+
+@dataclass(frozen=True)
+class Resent:
+    """A trigger armed again for so many `people`; `other_content` as in `Released`."""
+
+    trigger: Trigger
+    people: int
+    other_content: int
+
+
+def _other_content(store: Store, task: int) -> int:
+    """How many people of a task's list got another content than its campaign has now."""
+    trigger = triggers.of_task(store, task)
+    if trigger is None or trigger.content_id is None:
+        return 0
+    content = content_now(store, trigger.campaign_id, attributes.types(store), settings.load(store))
+    if is_frozen_as(store, trigger.content_id, content):
+        return 0
+    return triggers.reached(store, trigger.id)
 
 
 def stop(store: Store, which: str) -> Stopped:
@@ -47,13 +73,14 @@ def release(store: Store, which: str, at: str | None, *, approved: bool = False)
         Refused: the trigger's state does not allow it.
     """
 
-    def act(task: int) -> Trigger:
+    def act(task: int) -> Released:
         decisions.check_releasable(store, task, moved=at is not None)
         instant = at and parse_when(at, parse_zone(imports.timezone_of(store, task)), now())
-        return decisions.release(store, task, instant or None, approved=approved)
+        others = _other_content(store, task)
+        trigger = decisions.release(store, task, instant or None, approved=approved)
+        return Released(trigger, trigger.send_at or now(), triggers.obstacle(store, trigger), others)
 
-    trigger = named.act_on(store, which, "release-trigger", decisions.releasable_of_import, act)
-    return Released(trigger, trigger.send_at or now(), triggers.obstacle(store, trigger))
+    return named.act_on(store, which, "release-trigger", decisions.releasable_of_import, act)
 
 
 def approve(store: Store, which: str) -> Trigger:
@@ -68,8 +95,8 @@ def approve(store: Store, which: str) -> Trigger:
     )
 
 
-def resend(store: Store, which: str, who: str) -> tuple[Trigger, int]:
-    """Arm the send of a task, or of an import's newest, again for its `uncertain` or `failed` people; how many they are.
+def resend(store: Store, which: str, who: str) -> Resent:
+    """Arm the send of a task, or of an import's newest, again for its `uncertain` or `failed` people.
 
     Raises:
         NotFound: no such task or import, or the task has no trigger.
@@ -79,4 +106,8 @@ def resend(store: Store, which: str, who: str) -> tuple[Trigger, int]:
     def others(store: Store, import_id: int) -> int | None:
         return decisions.resendable_of_import(store, import_id, who)
 
-    return named.act_on(store, which, "resend", others, lambda task: decisions.resend(store, task, who))
+    def act(task: int) -> Resent:
+        other_content = _other_content(store, task)
+        return Resent(*decisions.resend(store, task, who), other_content)
+
+    return named.act_on(store, which, "resend", others, act)

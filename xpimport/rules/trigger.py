@@ -62,6 +62,9 @@ REASONS = {
 }
 """Reasons that a state keeps, in words that follow "because"."""
 
+BY_PEOPLE = frozenset({"stopped", "released", "approved", "resent"})
+"""Moves that a person makes, not a tick."""
+
 KEPT_REASONS = frozenset(REASONS)
 """The others (imported, due, done, released) belong to the move, not to the state reached."""
 

@@ -7,6 +7,7 @@ from typing import Any
 from xpimport.clock import from_text, now, to_text
 from xpimport.rules import trigger as rules
 from xpimport.rules.definition import Definition
+from xpimport.rules.delivery import REACHED, sql_in
 from xpimport.rules.throttle import Canary
 from xpimport.store.claims import me
 from xpimport.store.database import Store
@@ -117,6 +118,9 @@ def create(
 
 
 def record_move(store: Store, trigger: int, before: str | None, after: str, reason: str) -> None:
+    """Inside a transaction: note a move; one that a person made gives the trigger another version."""
+    if reason in rules.BY_PEOPLE:
+        store.db.execute("UPDATE triggers SET version = version + 1 WHERE id = ?", (trigger,))
     store.db.execute(
         'INSERT INTO trigger_moves (trigger_id, moved_at, from_state, to_state, reason, "by") VALUES (?, ?, ?, ?, ?, ?)',
         (trigger, to_text(now()), before, after, reason, me()),
@@ -202,6 +206,13 @@ def ignore_late(store: Store) -> list[int]:
             if move(store, row["id"], rules.WAITING, rules.IGNORED, "import_too_late"):
                 tasks.append(row["task_id"])
     return tasks
+
+
+def reached(store: Store, trigger: int) -> int:
+    """How many people a trigger has reached, or may have."""
+    return int(
+        store.scalar(f"SELECT count(*) FROM deliveries WHERE trigger_id = ? AND {sql_in('state', REACHED)}", trigger)
+    )
 
 
 def keeping_content(store: Store, campaign_id: int) -> list[int]:

@@ -100,7 +100,7 @@ def load_config(
         Invalid: a template, the From address or a setting is broken.
     """
     row = store.one("SELECT * FROM campaigns WHERE id = ?", campaign_id)
-    content = content_now(store, row, kinds, settings)
+    content = content_now(store, campaign_id, kinds, settings)
     if trigger is not None:
         content = frozen_content(store, trigger, content)
     options = content["options"]
@@ -124,9 +124,12 @@ def load_config(
     )
 
 
-def content_now(store: Store, row: Any, kinds: Mapping[str, str], settings: Settings) -> MessageContent:
-    """What the campaign in `row` sends as it stands."""
-    files = store.all("SELECT name, type, content FROM campaign_files WHERE campaign_id = ? ORDER BY rowid", row["id"])
+def content_now(store: Store, campaign_id: int, kinds: Mapping[str, str], settings: Settings) -> MessageContent:
+    """What a campaign sends as it stands."""
+    row = store.one("SELECT * FROM campaigns WHERE id = ?", campaign_id)
+    files = store.all(
+        "SELECT name, type, content FROM campaign_files WHERE campaign_id = ? ORDER BY rowid", campaign_id
+    )
     return content_of(row, kinds, settings, files)
 
 
