@@ -165,7 +165,7 @@ def test_a_token_opts_its_address_out_for_ever_and_a_forged_one_does_not(shop, s
     assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in text
     (header,) = re.findall(r"^List-Unsubscribe: (.*)$", text, re.MULTILINE)
     token = re.match(r"<https://example.com/u/([\w-]+)>, <mailto:", header)[1]
-    forged = ("A" if token[0] != "A" else "B") + token[1:]
+    forged = ("a" if token[0].lower() != "a" else "b") + token[1:]  # read in any case
     assert shop("unsubscribe", forged).code == 4
     assert send(ROWS[:1])[0] == 1
     assert "has opted out" in shop("unsubscribe", token).err
