@@ -17,6 +17,7 @@ from servers.sshd import key
 from shop import people_list
 
 from xpimport.flow.settings import every_setting
+from xpimport.sending.delivery.shared_rate import SharedRate
 
 SMTP = pytest.mark.shop(campaign=("--channel", "smtp", "--from", "news@example.com"))
 NO_CAMPAIGN = pytest.mark.shop(campaign=None, imports=None)
@@ -159,6 +160,19 @@ def test_a_mail_server_is_waited_for_as_long_as_was_said_and_no_longer(shop, typ
     send(shop, Script(dot=SILENT))
     assert time.monotonic() - began < 20
     assert delivery(shop)["uncertain"] == 3
+
+
+@obeys("smtp.rate")
+@SMTP
+def test_all_sends_together_give_the_server_no_more_than_its_rate(shop, tmp_path):
+    put(shop, "smtp.rate", "1/s")
+    began = time.monotonic()
+    send(shop)
+    assert delivery(shop)["accepted"] == 3
+    assert 1.5 < time.monotonic() - began < 20
+    places = [SharedRate(tmp_path / "rate", 1.0, 0.0) for _ in range(2)]
+    assert [place.allowed(5, 10.0) for place in places] == [1, 0]
+    assert [place.allowed(5, 11.1) for place in reversed(places)] == [1, 0]
 
 
 @obeys("smtp.ehlo_name")
@@ -364,6 +378,7 @@ def test_a_wait_is_typed_as_a_duration_or_as_seconds_and_kept_alike(xp, name, ty
         ("smtp.timeout", "soon"),
         ("smtp.timeout", "-1"),
         ("smtp.ehlo_name", "a name"),
+        ("smtp.rate", "fast"),
         ("webhook.timeout", ""),
         ("workers", "tcp://host:8786"),
         ("file.look", "2"),

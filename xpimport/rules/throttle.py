@@ -97,9 +97,12 @@ class Pace:
     SLOWEST, FREE, CREEP = 1.0, 1000.0, 1.05
     """Messages a second: never slower; no longer held back; how much faster after each second without a refusal."""
 
-    def __init__(self, limiter: RateLimiter) -> None:
-        """Begin with nothing but `limiter`, the rate that was asked for."""
-        self._set = limiter
+    def __init__(self, limiter: RateLimiter, shared: RateLimiter | None = None) -> None:
+        """Begin with nothing but `limiter`, the rate that was asked for; `shared` is the server's, kept with other sends.
+
+        What `shared` allows counts as gone out, so that it is asked last.
+        """
+        self._set, self._shared = limiter, shared
         self._slow: RateLimiter | None = None
         self._speed = math.inf
         self._changed = self._until = -math.inf
@@ -129,7 +132,9 @@ class Pace:
         if self._slow is not None and now >= self._changed + 1:
             self._set_speed(self._speed * self.CREEP, now)
         allowed = self._set.allowed(wanted, now)
-        return allowed if self._slow is None else self._slow.allowed(allowed, now)
+        if self._slow is not None:
+            allowed = self._slow.allowed(allowed, now)
+        return self._shared.allowed(allowed, now) if self._shared is not None and allowed else allowed
 
     def spend(self, count: int) -> None:
         """`count` messages went out."""
@@ -139,7 +144,8 @@ class Pace:
 
     def wait(self, now: float) -> float:
         """Seconds until the next message may go out."""
-        return max(0.0, self._until - now, self._set.wait(), self._slow.wait() if self._slow is not None else 0.0)
+        others = [limiter.wait() for limiter in (self._slow, self._shared) if limiter is not None]
+        return max(0.0, self._until - now, self._set.wait(), *others)
 
     def _set_speed(self, speed: float, now: float) -> None:
         self._changed = now

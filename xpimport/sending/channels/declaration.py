@@ -56,6 +56,7 @@ class ChannelKind:
         check: refuses (Invalid) a campaign that lacks what the channel needs.
         open: the channel with these settings, for a campaign with these options, which may keep files in the
             directory. Connects to nothing yet; Invalid: a setting is missing or bad.
+        rate: messages a second that all sends together may hand over; None: as many as go.
     """
 
     name: str
@@ -72,3 +73,4 @@ class ChannelKind:
     own_options: tuple[str, ...]
     check: Callable[[CampaignOptions], None]
     open: Callable[[Settings, Mapping[str, Any], Path], Channel]
+    rate: Callable[[Settings], float | None] = lambda _: None

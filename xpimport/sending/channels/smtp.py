@@ -11,6 +11,7 @@ from xpimport.errors import Invalid
 from xpimport.rules.locations import is_loopback
 from xpimport.rules.setting_kinds import PATH, SECONDS, SECRET, TEXT, Kind, count, optional, text_kind
 from xpimport.rules.settings import Setting, Settings
+from xpimport.rules.throttle import parse_rate
 from xpimport.sending.channels.declaration import CampaignOptions, ChannelKind, Content
 from xpimport.sending.channels.smtp_connection import Timeouts
 from xpimport.sending.channels.smtp_server import Smtp, system_words
@@ -58,6 +59,11 @@ def _check_ehlo_name(text: str) -> None:
         raise Invalid(f"{text!r} is not a name for EHLO. Write it like mail.example.com or [192.0.2.1].")
 
 
+def _check_rate(text: str) -> None:
+    if text:
+        parse_rate(text)
+
+
 URL = Setting(
     "smtp.url",
     "",
@@ -72,6 +78,9 @@ PER_CONNECTION = Setting(
     "smtp.messages_per_connection", "100", count(1, 1_000_000), "after how many messages a connection is made anew"
 )
 TIMEOUT = Setting("smtp.timeout", "", optional(SECONDS), "how long to wait for the sending server's answers")
+RATE = Setting(
+    "smtp.rate", "", text_kind(_check_rate), "how many messages all sends together give the server, like 14/s"
+)
 EHLO_NAME = Setting("smtp.ehlo_name", "", text_kind(_check_ehlo_name), "what this machine calls itself to the server")
 
 
@@ -132,8 +141,9 @@ CHANNEL = ChannelKind(
     connections=lambda settings: settings[CONNECTIONS],
     leaves_machine=True,
     local=False,
-    settings=(URL, USER, PASSWORD, CA_FILE, CONNECTIONS, PER_CONNECTION, TIMEOUT, EHLO_NAME),
+    settings=(URL, USER, PASSWORD, CA_FILE, CONNECTIONS, PER_CONNECTION, TIMEOUT, RATE, EHLO_NAME),
     own_options=(),
     check=_check,
     open=open_smtp,
+    rate=lambda settings: parse_rate(settings[RATE]) if settings[RATE] else None,
 )

@@ -19,6 +19,7 @@ from xpimport.sending.channels.registry import channel_kind
 from xpimport.sending.content.compose import Composer, MessageContent, composer, content_of, secret_of
 from xpimport.sending.content.frozen import frozen_content
 from xpimport.sending.delivery.ledger import IntentContext
+from xpimport.sending.delivery.shared_rate import SharedRate
 from xpimport.sending.triggers import Trigger
 from xpimport.store.database import Store
 
@@ -68,6 +69,8 @@ class SendConfig:
     """What the campaign says about its channel and its sending, as it is kept."""
     place: Path
     limiter: RateLimiter
+    shared: RateLimiter | None
+    """The server's rate, which other sends keep too."""
     window: Window | None
     zone: ZoneInfo
 
@@ -103,7 +106,8 @@ def load_config(
     content = content_now(store, campaign_id, kinds, settings)
     if trigger is not None:
         content = frozen_content(store, trigger, content)
-    options = content["options"]
+    options, kind = content["options"], channel_kind(content["channel"])
+    place, most = channel_directory(store, kind.name), kind.rate(settings)
     return SendConfig(
         campaign=IntentContext(
             medium=row["medium"],
@@ -114,10 +118,11 @@ def load_config(
         ),
         content=content,
         compose=composer(content),
-        kind=channel_kind(content["channel"]),
+        kind=kind,
         settings=settings,
         options=options,
-        place=channel_directory(store, content["channel"]),
+        place=place,
+        shared=None if most is None else SharedRate(place / "rate", most, time.monotonic()),
         limiter=RateLimiter(parse_rate(options["rate"]) if options.get("rate") else None, time.monotonic()),
         window=parse_window(options["window"]) if options.get("window") else None,
         zone=settings[TIMEZONE],

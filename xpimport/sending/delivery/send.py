@@ -65,7 +65,7 @@ class _SendLoop:
         self.busy: dict[int, Grant] = {}
         self.outcomes: list[tuple[Grant, Outcome]] = []
         self.verdict = Verdict.GO
-        self.pace = Pace(config.limiter)
+        self.pace = Pace(config.limiter, config.shared)
         self.refusals = Refusals(self.pace, config.connections)
         self.connected = False
         self.problem: Exception | None = None
