@@ -24,12 +24,12 @@ _SMALL = 32_768
 _END = b".\r\n"
 
 
-class Lost(Exception):
+class ConnectionLost(Exception):
     """The connection broke, timed out or talks nonsense; what was being sent has not been completed."""
 
 
-class PerhapsSent(Lost):
-    """As `Lost`, but the last bytes of a message may have left."""
+class PerhapsSent(ConnectionLost):
+    """As `ConnectionLost`, but the last bytes of a message may have left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class SmtpConnection:
         """Send; an error means that the last of `octets` has not left, except under TLS.
 
         Raises:
-            Lost: the connection broke, or took nothing for `timeout`.
+            ConnectionLost: the connection broke, or took nothing for `timeout`.
         """
         rest = memoryview(octets)
         try:
@@ -106,7 +106,7 @@ class SmtpConnection:
             while rest:
                 rest = rest[self._socket.send(rest) :]
         except OSError as error:
-            raise Lost(_reason(error)) from None
+            raise ConnectionLost(_reason(error)) from None
 
     def put_message(self, octets: bytes, timeout: float) -> None:
         """Send what `stuffed` made.
@@ -117,17 +117,17 @@ class SmtpConnection:
 
         Raises:
             PerhapsSent: the final dot may have left.
-            Lost: it has not.
+            ConnectionLost: it has not.
         """
         if not self._encrypted and len(octets) <= _SMALL:
             self.put(octets, timeout)
             return
         self.put(octets[: -len(_END)], timeout)
         if not self._encrypted and select.select([self._socket], [], [], 0)[0]:
-            raise Lost("the server spoke or hung up before the end of the message")
+            raise ConnectionLost("the server spoke or hung up before the end of the message")
         try:
             self.put(_END, timeout)
-        except Lost as lost:
+        except ConnectionLost as lost:
             if self._encrypted:
                 raise PerhapsSent(str(lost)) from None
             raise
@@ -136,25 +136,25 @@ class SmtpConnection:
         """Wait for the next reply, which is to `command` (see `Reply`).
 
         Raises:
-            Lost: none came within `timeout`, or what came is no SMTP reply.
+            ConnectionLost: none came within `timeout`, or what came is no SMTP reply.
         """
         deadline = time.monotonic() + timeout
         texts: list[str] = []
         for _ in range(_MAX_LINES):
             line = _REPLY_LINE.fullmatch(self._line(deadline))
             if line is None:
-                raise Lost("the server sent something that is no SMTP reply")
+                raise ConnectionLost("the server sent something that is no SMTP reply")
             code, separator, text = line.groups()
             texts.append((text or b"").decode("utf-8", "replace").strip())
             if separator != b"-":
                 return smtp_reply(command, int(code), "\n".join(texts))
-        raise Lost("the server sent a reply without an end")
+        raise ConnectionLost("the server sent a reply without an end")
 
     def early_reply(self) -> Reply | None:
         """After a failed write: what the server said before it hung up, if that can still be read."""
         try:
             return self.reply(DOT, 0.2)
-        except Lost:
+        except ConnectionLost:
             return None
 
     def close(self) -> None:
@@ -168,7 +168,7 @@ class SmtpConnection:
                 self._buffer = rest
                 return line.removesuffix(b"\r")
             if len(line) > _MAX_LINE:
-                raise Lost("the server sent a line without an end")
+                raise ConnectionLost("the server sent a line without an end")
             self._buffer += self._received(deadline)
 
     def _received(self, deadline: float) -> bytes:
@@ -179,9 +179,9 @@ class SmtpConnection:
             self._socket.settimeout(left)
             octets = self._socket.recv(65536)
         except OSError as error:
-            raise Lost(_reason(error)) from None
+            raise ConnectionLost(_reason(error)) from None
         if not octets:
-            raise Lost("the server hung up")
+            raise ConnectionLost("the server hung up")
         return octets
 
 

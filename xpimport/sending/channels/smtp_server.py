@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xpimport.rules.replies import CONNECT, Reply
 from xpimport.secrets import resolve
 from xpimport.sending.channels import AuthRefused, ServerRefused
-from xpimport.sending.channels.smtp_connection import Lost, SmtpConnection, Timeouts
+from xpimport.sending.channels.smtp_connection import ConnectionLost, SmtpConnection, Timeouts
 from xpimport.sending.channels.smtp_session import SmtpSession
 
 if TYPE_CHECKING:
@@ -46,44 +46,44 @@ class Smtp:
             AuthRefused: the server does not accept user and password.
             Invalid: the password cannot be read.
         """
-        wire, extensions = self.dial()
-        return SmtpSession(self, wire, extensions)
+        connection, extensions = self.dial()
+        return SmtpSession(self, connection, extensions)
 
     def dial(self) -> "tuple[SmtpConnection, frozenset[str]]":
         """A connection that is ready for MAIL, and the extensions that the server offers."""
         try:
-            wire = SmtpConnection(self.host, self.port, self.timeouts.connect)
+            connection = SmtpConnection(self.host, self.port, self.timeouts.connect)
         except OSError as error:
             raise self._unreachable(system_words(error)) from None
         try:
-            return wire, self._greet(wire)
+            return connection, self._greet(connection)
         except BaseException as error:
-            wire.close()
-            if isinstance(error, Lost):
+            connection.close()
+            if isinstance(error, ConnectionLost):
                 raise self._unreachable(str(error)) from None
             raise
 
-    def _greet(self, wire: SmtpConnection) -> frozenset[str]:
+    def _greet(self, connection: SmtpConnection) -> frozenset[str]:
         if self.implicit:
-            self._encrypt(wire)
-        greeting = wire.reply(CONNECT, self.timeouts.command)
+            self._encrypt(connection)
+        greeting = connection.reply(CONNECT, self.timeouts.command)
         if greeting.code != 220:
             raise self._unreachable(f"it said {greeting.said}", greeting)
-        offered = self._hello(wire)
+        offered = self._hello(connection)
         if self.tls and not self.implicit:
-            offered = self._start_tls(wire, offered)
+            offered = self._start_tls(connection, offered)
         if self.user:
-            self._log_in(wire, offered.get("AUTH", ""))
+            self._log_in(connection, offered.get("AUTH", ""))
         return frozenset(offered)
 
-    def _hello(self, wire: SmtpConnection) -> dict[str, str]:
+    def _hello(self, connection: SmtpConnection) -> dict[str, str]:
         """The extensions that the server offers, in capitals, each with its parameters."""
         name = self.ehlo_name or socket.gethostname()
         if not self.ehlo_name and ("." not in name or not re.fullmatch(r"[A-Za-z0-9.-]+", name)):
-            name = wire.own_address
-        reply = self._asked(wire, "EHLO", f"EHLO {name}".encode())
+            name = connection.own_address
+        reply = self._asked(connection, "EHLO", f"EHLO {name}".encode())
         if reply.code // 100 == 5:
-            reply = self._asked(wire, "HELO", f"HELO {name}".encode())
+            reply = self._asked(connection, "HELO", f"HELO {name}".encode())
             if reply.code == 250:
                 return {}
         if reply.code != 250:
@@ -91,25 +91,25 @@ class Smtp:
         lines = (line.replace("AUTH=", "AUTH ").upper().partition(" ") for line in reply.text.split("\n")[1:])
         return {keyword: parameters for keyword, _, parameters in lines}
 
-    def _start_tls(self, wire: SmtpConnection, offered: dict[str, str]) -> dict[str, str]:
+    def _start_tls(self, connection: SmtpConnection, offered: dict[str, str]) -> dict[str, str]:
         if "STARTTLS" not in offered:
             raise self._unreachable(
                 "it offers no STARTTLS, and nothing is sent in the clear. Use smtps://, or ask for it with"
                 " ?starttls=off in smtp.url"
             )
-        reply = self._asked(wire, "STARTTLS", b"STARTTLS")
-        if reply.code != 220 or wire.has_unread:  # what follows in the clear could be anybody's
+        reply = self._asked(connection, "STARTTLS", b"STARTTLS")
+        if reply.code != 220 or connection.has_unread:  # what follows in the clear could be anybody's
             raise self._unreachable(f"STARTTLS failed: it said {reply.said}", reply)
-        self._encrypt(wire)
-        return self._hello(wire)
+        self._encrypt(connection)
+        return self._hello(connection)
 
-    def _encrypt(self, wire: SmtpConnection) -> None:
+    def _encrypt(self, connection: SmtpConnection) -> None:
         import ssl
 
         if self.tls is None:
             return
         try:
-            wire.encrypt(self.tls, self.host, self.timeouts.connect)
+            connection.encrypt(self.tls, self.host, self.timeouts.connect)
         except ssl.SSLCertVerificationError as error:
             raise self._unreachable(
                 f"its certificate is not trusted: {error.verify_message}. For a private authority set smtp.ca_file"
@@ -117,15 +117,15 @@ class Smtp:
         except OSError as error:
             raise self._unreachable(f"TLS failed: {system_words(error)}") from None
 
-    def _log_in(self, wire: SmtpConnection, mechanisms: str) -> None:
+    def _log_in(self, connection: SmtpConnection, mechanisms: str) -> None:
         if "PLAIN" in mechanisms.split():
-            reply = self._asked(wire, "AUTH", _plain(self.user, self.password))
+            reply = self._asked(connection, "AUTH", _plain(self.user, self.password))
         elif "LOGIN" in mechanisms.split():
-            reply = self._asked(wire, "AUTH", b"AUTH LOGIN")
+            reply = self._asked(connection, "AUTH", b"AUTH LOGIN")
             if reply.code == 334:
-                reply = self._asked(wire, "AUTH", b64encode(self.user.encode()))
+                reply = self._asked(connection, "AUTH", b64encode(self.user.encode()))
             if reply.code == 334:
-                reply = self._asked(wire, "AUTH", _Hidden(b64encode(resolve(self.password).encode())))
+                reply = self._asked(connection, "AUTH", _Hidden(b64encode(resolve(self.password).encode())))
         else:
             raise AuthRefused(
                 f"{self.host}:{self.port} offers neither AUTH PLAIN nor LOGIN. Unset smtp.user, or use TLS."
@@ -138,9 +138,9 @@ class Smtp:
                 reply,
             )
 
-    def _asked(self, wire: SmtpConnection, command: str, line: bytes) -> Reply:
-        wire.put(_Hidden(line + b"\r\n"), self.timeouts.command)
-        return wire.reply(command, self.timeouts.command)
+    def _asked(self, connection: SmtpConnection, command: str, line: bytes) -> Reply:
+        connection.put(_Hidden(line + b"\r\n"), self.timeouts.command)
+        return connection.reply(command, self.timeouts.command)
 
     def _unreachable(self, why: str, reply: Reply | None = None) -> ServerRefused:
         return ServerRefused(f"{self.host}:{self.port} cannot be used for sending: {why}.", reply)

@@ -11,7 +11,7 @@ from xpimport.errors import Invalid, Unreachable
 from xpimport.rules.refusals import About, about
 from xpimport.rules.replies import DOT, Reply
 from xpimport.sending.channels import ACCEPTED, Outcome, Outgoing, ServerRefused
-from xpimport.sending.channels.smtp_connection import Lost, PerhapsSent, SmtpConnection, Timeouts, stuffed
+from xpimport.sending.channels.smtp_connection import ConnectionLost, PerhapsSent, SmtpConnection, Timeouts, stuffed
 
 _UNSAFE_PATH = re.compile("[\x00-\x20\x7f<>]")
 _CLOSING = 421
@@ -40,10 +40,10 @@ class Server(Protocol):
 class SmtpSession:
     """One connection; connects anew by itself after `per_connection` messages and after a loss."""
 
-    def __init__(self, server: Server, wire: SmtpConnection, extensions: frozenset[str]) -> None:
+    def __init__(self, server: Server, connection: SmtpConnection, extensions: frozenset[str]) -> None:
         """Take over a connection that `Smtp.dial` opened."""
         self._server = server
-        self._wire: SmtpConnection | None = wire
+        self._connection: SmtpConnection | None = connection
         self._extensions = extensions
         self._handled = 0
         self._answered = self._had_others = False
@@ -66,7 +66,7 @@ class SmtpSession:
     def _tried(self, message: Outgoing) -> Outcome:
         self._had_others = False
         try:
-            wire = self._ready()
+            connection = self._ready()
         except (Unreachable, Invalid) as error:
             reply = error.reply if isinstance(error, ServerRefused) else None
             whose = About.CONNECTION
@@ -75,10 +75,10 @@ class SmtpSession:
         self._handled += 1
         self._answered = False
         try:
-            outcome = self._refused_before(wire, message) or self._hand_over(wire, message)
+            outcome = self._refused_before(connection, message) or self._hand_over(connection, message)
         except PerhapsSent as lost:
             outcome = Outcome("uncertain", "no_reply_after_data", str(lost), connection_lost=True)
-        except Lost as lost:
+        except ConnectionLost as lost:
             whose = About.PERSON if self._answered else About.CONNECTION
             outcome = Outcome("retry", "connection_lost", str(lost), connection_lost=True, about=whose)
         except BaseException:
@@ -91,29 +91,33 @@ class SmtpSession:
 
     def close(self) -> None:
         """Say QUIT and hang up; a server that does not answer is no failure any more."""
-        if self._wire is not None:
-            with suppress(Lost):
-                self._wire.put(b"QUIT\r\n", 1)
-                self._wire.reply("QUIT", 1)
+        if self._connection is not None:
+            with suppress(ConnectionLost):
+                self._connection.put(b"QUIT\r\n", 1)
+                self._connection.reply("QUIT", 1)
             self._drop()
 
     def _ready(self) -> SmtpConnection:
         if self._handled >= self._server.per_connection:
             self.close()
-        if self._wire is not None and time.monotonic() > self._used_at + _MOMENT and self._wire.is_spoken_to:
+        if (
+            self._connection is not None
+            and time.monotonic() > self._used_at + _MOMENT
+            and self._connection.is_spoken_to
+        ):
             # Nothing was asked: the server has said goodbye, or hung up.
             self._drop()
-        if self._wire is None:
-            self._wire, self._extensions = self._server.dial()
+        if self._connection is None:
+            self._connection, self._extensions = self._server.dial()
             self._handled = 0
-        return self._wire
+        return self._connection
 
     def _drop(self) -> None:
-        if self._wire is not None:
-            self._wire.close()
-            self._wire = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
-    def _refused_before(self, wire: SmtpConnection, message: Outgoing) -> Outcome | None:
+    def _refused_before(self, connection: SmtpConnection, message: Outgoing) -> Outcome | None:
         """The outcome of a message that does not get as far as its body; None when the body may go."""
         if _UNSAFE_PATH.search(message.to) or _UNSAFE_PATH.search(message.sender):
             return Outcome("failed", "invalid_address", "an address with a space, a bracket or a control character")
@@ -126,25 +130,25 @@ class SmtpSession:
             "RCPT": f"RCPT TO:<{message.to}>\r\n",
             "DATA": "DATA\r\n",
         }
-        refusal, going = self._offer(wire, commands)
+        refusal, going = self._offer(connection, commands)
         if refusal is not None and not refusal.connection_lost:
-            self._clear(wire, going)
+            self._clear(connection, going)
         return refusal
 
-    def _offer(self, wire: SmtpConnection, commands: Mapping[str, str]) -> tuple[Outcome | None, bool]:
+    def _offer(self, connection: SmtpConnection, commands: Mapping[str, str]) -> tuple[Outcome | None, bool]:
         """Send MAIL, RCPT and DATA: the first refusal, if any, and whether the server waits for a body."""
         seconds = self._server.timeouts.command
         pipelining = "PIPELINING" in self._extensions
         if pipelining:
-            wire.put("".join(commands.values()).encode(), seconds)
+            connection.put("".join(commands.values()).encode(), seconds)
         refusal: Outcome | None = None
         going = False
         for command, line in commands.items():
             if not pipelining:
-                wire.put(line.encode(), seconds)
+                connection.put(line.encode(), seconds)
             try:
-                reply = wire.reply(command, seconds)
-            except Lost:
+                reply = connection.reply(command, seconds)
+            except ConnectionLost:
                 if refusal is None:
                     raise
                 return replace(refusal, connection_lost=True), False
@@ -153,40 +157,40 @@ class SmtpSession:
             if refusal is None and not going and reply.code // 100 != 2:
                 refusal = _refusal(reply)
             elif command == "DATA" and refusal is None and not going:
-                raise Lost(f"out of step: {reply.said} to DATA")
+                raise ConnectionLost(f"out of step: {reply.said} to DATA")
             if refusal is not None and (refusal.connection_lost or not pipelining):
                 break
-        if going and wire.has_unread:
+        if going and connection.has_unread:
             # A reply that nobody asked for would be taken for the one to the message.
-            raise Lost("out of step: more replies than commands")
+            raise ConnectionLost("out of step: more replies than commands")
         return refusal, going
 
-    def _clear(self, wire: SmtpConnection, going: bool) -> None:
+    def _clear(self, connection: SmtpConnection, going: bool) -> None:
         """Ready for the next message on the same connection; one that is lost here has had its outcome."""
         seconds = self._server.timeouts.command
         try:
             if going:  # RFC 2920: DATA was accepted although nobody is to get it
-                wire.put(b".\r\n", seconds)
-                wire.reply(DOT, seconds)
-            wire.put(b"RSET\r\n", seconds)
-            if wire.reply("RSET", seconds).code != 250:
+                connection.put(b".\r\n", seconds)
+                connection.reply(DOT, seconds)
+            connection.put(b"RSET\r\n", seconds)
+            if connection.reply("RSET", seconds).code != 250:
                 self._drop()
-        except Lost:
+        except ConnectionLost:
             self._drop()
 
-    def _hand_over(self, wire: SmtpConnection, message: Outgoing) -> Outcome:
+    def _hand_over(self, connection: SmtpConnection, message: Outgoing) -> Outcome:
         try:
-            wire.put_message(stuffed(message.body), self._server.timeouts.command)
+            connection.put_message(stuffed(message.body), self._server.timeouts.command)
         except PerhapsSent:
             raise
-        except Lost:
-            early = wire.early_reply()
+        except ConnectionLost:
+            early = connection.early_reply()
             if early is None or early.code // 100 not in (4, 5):
                 raise
             return replace(_refusal(early), connection_lost=True)
         try:
-            reply = wire.reply(DOT, self._server.timeouts.dot)
-        except Lost as lost:
+            reply = connection.reply(DOT, self._server.timeouts.dot)
+        except ConnectionLost as lost:
             raise PerhapsSent(str(lost)) from None
         if reply.code // 100 == 2:
             return ACCEPTED
@@ -199,7 +203,7 @@ def _refusal(reply: Reply) -> Outcome:
     """What a reply that is no success means.
 
     Raises:
-        Lost: it is neither a temporary nor a permanent refusal.
+        ConnectionLost: it is neither a temporary nor a permanent refusal.
     """
     if reply.code == _NEEDS_AUTH:  # a matter of the settings, not of this recipient
         whose = About.OURS
@@ -210,4 +214,4 @@ def _refusal(reply: Reply) -> Outcome:
         return Outcome("retry", "temporary_refusal", reply.said, connection_lost=lost, reply=reply, about=whose)
     if reply.code // 100 == 5:
         return Outcome("failed", "rejected_by_server", reply.said, reply=reply, about=whose)
-    raise Lost(f"out of step: {reply.said}")
+    raise ConnectionLost(f"out of step: {reply.said}")
