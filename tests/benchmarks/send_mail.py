@@ -140,9 +140,9 @@ def imported(folder: Path, people: int, *campaign: str) -> list[str]:
 COUNTING = """
 import sys, time
 from xpimport.cli import main
-from xpimport.sending.delivery import send
+from xpimport.sending.delivery import send_loop
 from xpimport.store.database import Store
-turns, writing, working = [], Store.writing, send._SendLoop.run
+turns, writing, working = [], Store.writing, send_loop.SendLoop.run
 Store.writing = lambda *a, **k: turns.append(time.perf_counter()) or writing(*a, **k)
 def run(self):
     del turns[:]
@@ -150,7 +150,7 @@ def run(self):
     seconds = turns[-1] - turns[0]
     print(f"{len(turns) / seconds:.0f} commits/s, {self.total / len(turns):.1f} messages per commit,"
           f" {self.total / seconds:,.0f} messages/s")
-send._SendLoop.run = run
+send_loop.SendLoop.run = run
 sys.exit(main(sys.argv[1:]))
 """
 

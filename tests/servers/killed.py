@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from xpimport import processes
 from xpimport.importing.merging import merge
 from xpimport.importing.staging import worker_pool
-from xpimport.sending.delivery import send, sender
+from xpimport.sending.delivery import send_loop, sender
 from xpimport.store import database
 
 
@@ -96,7 +96,7 @@ def main() -> None:
         worker_pool.LONG_LIST = merge.MANY = 0
         worker_pool.processors = lambda: 2
     if way == "processes":
-        send.FEW = 0
+        send_loop.FEW = 0
     if kind.startswith("sender-"):
         alike = [__file__, kind.removeprefix("sender-"), wanted, "sender"]
         processes.Helper.start = lambda *_: processes.Helper(alike)  # type: ignore[method-assign]
