@@ -89,7 +89,7 @@ def run_now(
     Raises:
         NotFound: no such import, or no task `rest_of`.
         Invalid: the task `rest_of` is no run of this import.
-        Refused: another task of it runs, or as many imports run as are allowed at once.
+        Refused: another task of it runs, as many imports run as are allowed at once, or nothing may leave this machine.
     """
     found = imports.get(store, name)
     if rest_of is not None:
@@ -108,7 +108,7 @@ def run_now(
         raise _broke_off(store, task, reason_of(problem)) from problem
     try:
         return Ran(task, send_at_once(store, task, progress))
-    except Cancelled:
+    except (Cancelled, Refused):
         raise
     except Exception as problem:
         raise _send_broke_off(store, task, reason_of(problem)) from problem
