@@ -117,3 +117,22 @@ def test_the_schema_version_counts_the_migrations():
     from xpimport.store.migrations import migrations
 
     assert len(migrations._migrations) == SCHEMA_VERSION
+
+
+def test_no_text_for_an_operator_names_a_class_of_ours():
+    own = {
+        node.name
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and re.fullmatch("([A-Z][a-z]+){2,}", node.name)
+    }
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+        docs = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value not in docs:
+                words = set(re.findall(r"\b([A-Za-z]+) [a-z]", node.value))
+                found += [f"{path.name}:{node.lineno} {word}" for word in sorted(words & own)]
+    assert found == []

@@ -43,10 +43,13 @@ def stop_trigger(
 def release_trigger(
     ctx: typer.Context,
     which: TaskOrImport,
-    at: Annotated[str | None, typer.Option("--at", help="HH:MM, or ISO 8601 with an offset; without it: now.")] = None,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", help="HH:MM, or ISO 8601 with an offset; else its own time, or now if that has passed."),
+    ] = None,
     approve: Annotated[bool, typer.Option("--approve", help="Also give the approval that it needs.")] = False,
 ) -> None:
-    """Arm a trigger that did not send; the next tick sends it, to those not sent to yet."""
+    """Arm a trigger that did not send, for those not sent to yet; a tick sends it at its time."""
     with store_of(ctx) as store:
         released = triggers.release(store, which, at, approved=approve)
         trigger = released.trigger

@@ -10,6 +10,8 @@ from typing import Any
 from xpimport.clock import now, to_text
 from xpimport.errors import Failed, Invalid, NotFound, Refused
 from xpimport.hints import command
+from xpimport.rules.delivery import sql_in
+from xpimport.rules.trigger import ARMED
 from xpimport.store.database import Store
 
 _NAME = re.compile(r"[\w][\w .:+-]{0,99}", re.ASCII)
@@ -248,8 +250,6 @@ def refuse_while_armed(store: Store, column: str, number: int, what: str) -> Non
     Raises:
         Refused: naming the task and how to stop it.
     """
-    task = store.scalar(
-        f"SELECT task_id FROM triggers WHERE {column} = ? AND state IN ('waiting', 'scheduled', 'sending')", number
-    )
+    task = store.scalar(f"SELECT task_id FROM triggers WHERE {column} = ? AND {sql_in('state', ARMED)}", number)
     if task is not None:
         raise Refused(f"Task {task} is about to send for {what}. First: {command('stop-trigger', task)}")

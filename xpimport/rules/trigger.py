@@ -68,10 +68,10 @@ BY_PEOPLE = frozenset({"stopped", "released", "approved", "resent"})
 KEPT_REASONS = frozenset(REASONS)
 """The others (imported, due, done, released) belong to the move, not to the state reached."""
 
+ARMED = frozenset({WAITING, SCHEDULED, SENDING})
 STOPPABLE = frozenset({WAITING, SCHEDULED, HELD, SENDING})
 RELEASABLE = frozenset({IGNORED, MISSED, HELD, STOPPED, FAILED})
 FINAL_IGNORED = frozenset({"import_failed", "empty_audience"})
-ARMED = frozenset({WAITING, SCHEDULED, SENDING})
 
 
 def check_move(before: str, after: str, reason: str) -> None:

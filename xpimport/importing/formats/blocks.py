@@ -1,4 +1,4 @@
-"""LineBlock of text to columns: the quick way for records that each stand on one line, which nearly all do."""
+"""Blocks of lines to columns: the quick way for records that each stand on one line, which nearly all do."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def _text(content: DetectedFile) -> str:
     for pattern, what in _NO_LIST:
         if pattern.match(content.head):
             raise FileRefused(
-                f"{content.name} is {what}, not a list of people. SheetScan at it, and deliver the list itself.",
+                f"{content.name} is {what}, not a list of people. Look at it, and deliver the list itself.",
                 code="wrong_format",
             )
     return "csv"

@@ -52,7 +52,7 @@ def open_http(location: Location, names: Names, definition: Definition, settings
 
 def _header_safe(secret: str) -> str:
     if not secret.isascii() or not secret.isprintable():
-        raise Invalid("--token: the token holds a character that no token has. SheetScan at where it is kept.")
+        raise Invalid("--token: the token holds a character that no token has. Look at where it is kept.")
     return secret
 
 
@@ -143,7 +143,7 @@ class Http:
         if status in {404, 410}:
             return None
         if status in {401, 403}:
-            hint = "SheetScan at the user, --password and --token." if self._credentials else "Give --token or a user."
+            hint = "Look at the user, --password and --token." if self._credentials else "Give --token or a user."
             raise FileRefused(f"{self.wanted}: the server does not let us in ({status}). {hint}", code="not_allowed")
         if status >= 500 or status in {408, 429}:
             raise Unreachable(f"{self.wanted} could not be reached: the server answers {status}.")

@@ -112,7 +112,7 @@ def _plainly(shown: str) -> Iterator[None]:
         raise FileRefused(f"{shown} was replaced while it was read. Run it again.", code="file_changed") from None
     except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError):
         raise FileRefused(
-            f"{shown}: the server does not let us in. SheetScan at the AWS_* variables, AWS_PROFILE and the bucket's rules.",
+            f"{shown}: the server does not let us in. Look at the AWS_* variables, AWS_PROFILE and the bucket's rules.",
             code="not_allowed",
         ) from None
     except (exceptions.BaseError, ValueError) as problem:

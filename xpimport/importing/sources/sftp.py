@@ -145,7 +145,7 @@ def _plainly(location: Location) -> Iterator[None]:
         ) from None
     except paramiko.AuthenticationException:
         raise FileRefused(
-            f"{root}: the server does not let us in. SheetScan at the user, --password and --key.", code="not_allowed"
+            f"{root}: the server does not let us in. Look at the user, --password and --key.", code="not_allowed"
         ) from None
     except PermissionError as problem:
         raise FileRefused(f"{root}: {problem.strerror or 'permission denied'}.", code="not_allowed") from None

@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from jinja2 import pass_eval_context  # noqa: TID253 - belongs to twig.py, the owner
+from jinja2 import pass_eval_context  # noqa: TID253 - belongs to sandbox.py, the owner
 from jinja2.exceptions import SecurityError  # noqa: TID253
 from jinja2.filters import do_join, do_mark_safe, do_replace, do_urlencode  # noqa: TID253
 from jinja2.nodes import EvalContext  # noqa: TID253
