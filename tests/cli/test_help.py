@@ -124,6 +124,10 @@ def test_a_long_line_of_code_is_broken_between_words_only():
     assert hanging("  " + "x" * 30, 20) == ["  " + "x" * 30]
 
 
+def test_a_command_that_is_broken_can_still_be_pasted():
+    assert hanging("$ xpimport run-now vip --source a.csv", 24) == ["$ xpimport run-now vip \\", "    --source a.csv"]
+
+
 @pytest.mark.parametrize("words", [("run-now",), ("import", "add"), ("settings", "set"), ("suppression",)])
 def test_a_command_shows_its_options(xp, words):
     done = xp("help", *words)

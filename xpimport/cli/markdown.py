@@ -87,14 +87,19 @@ def folded(text: str, width: int) -> int:
 
 
 def hanging(line: str, room: int) -> list[str]:
-    """A line of code as lines of at most `room` characters, broken between words only; the rest hangs in by four."""
+    """A line of code as lines of at most `room` characters, broken between words only; the rest hangs in by four.
+
+    A command that is broken (`$ ...`, and what goes on with `>`) goes on by a backslash, so that it can be pasted.
+    """
     if len(line) <= room:
         return [line]
+    more = " \\" if line.startswith(("$ ", "> ")) else ""
+    room -= len(more)
     lines: list[str] = []
     current = ""
     for word in re.split(r"(?<=\S)(?=\s+\S)", line):
         if current and len(current) + len(word) > room:
-            lines.append(current)
+            lines.append(current + more)
             bare = word.strip()
             current = " " * max(0, min(4, room - len(bare))) + bare
         else:
