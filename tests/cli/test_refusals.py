@@ -205,3 +205,10 @@ def test_two_ticks_at_once_send_once(shop, tmp_path):
     assert (delivery["accepted"], delivery["unsent"]) == (200, 0)
     with closing(sqlite3.connect(tmp_path / "xpimport.db")) as db:
         assert db.execute("SELECT DISTINCT attempts FROM deliveries").fetchall() == [(1,)]
+
+
+@pytest.mark.shop(triggers="off")
+def test_a_trigger_held_by_the_master_switch_says_first_how_to_switch_it_on(shop):
+    for told in (shop("run-now", "list").err, shop("task", "show", 1).err):
+        assert "First, switch sending on: xpimport settings set triggers on\nSend it all the same:" in told
+    assert "As things are it will be held, because sending is switched off" in shop("release-trigger", 1).err

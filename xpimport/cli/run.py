@@ -1,12 +1,12 @@
 """run-now and tick: imports and sends, by hand and by the clock."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from xpimport.cli import screen
 from xpimport.cli.options import example, store_of
-from xpimport.cli.task import say_notes, summary, trigger_line
+from xpimport.cli.task import offer_release, say_notes, summary, trigger_line
 from xpimport.defining import imports
 from xpimport.errors import Failed, Unreachable
 from xpimport.flow.import_run import run_now as run_import
@@ -76,7 +76,7 @@ def _tell_forecast(found: Forecast, zone: str) -> None:
         screen.say(f"Expected to take {screen.lasting(found.seconds)}, until {when}; it sends at {sends}.")
 
 
-def _next_step(details: "dict[str, object]", zone: str, *, quiet: bool) -> None:
+def _next_step(details: dict[str, Any], zone: str, *, quiet: bool) -> None:
     """What to do now, on stderr; with JSON on stdout the trigger's state too."""
     task, trigger = details["id"], details["trigger"]
     say_notes(details)
@@ -89,11 +89,11 @@ def _next_step(details: "dict[str, object]", zone: str, *, quiet: bool) -> None:
             screen.say(f"Stop it: {command('stop-trigger', task)}")
         elif trigger["state"] == rules.HELD:
             same = trigger["reason"] in {"same_content", "same_people"}
-            screen.say(f"Send it all the same: {command('release-trigger', task)}")
+            offer_release(trigger, task)
             if same:
                 screen.say(f"Or run it again: {command('run-now', details['import'], '--again')}")
         elif trigger["state"] in rules.RELEASABLE and trigger["reason"] not in rules.FINAL_IGNORED:
-            screen.say(f"Send it all the same: {command('release-trigger', task)}")
+            offer_release(trigger, task)
         elif trigger["state"] == rules.SENT:
             screen.say(f"Who did not get it, and why: {command('report', task, '--excluded')}")
     screen.say(f"All of it: {command('task', 'show', task)}")

@@ -238,6 +238,15 @@ def _offers(details: dict[str, Any]) -> None:
         screen.say(f"Excluded users report: {command('report', task, '--excluded')} > excluded.csv")
 
 
+def offer_release(trigger: dict[str, Any], task: int) -> None:
+    """How a trigger that did not send is sent after all: what holds it first, where a command takes that away."""
+    if trigger["reason"] == "triggers_off":
+        screen.say(f"First, switch sending on: {command('settings', 'set', 'triggers', 'on')}")
+    if trigger["reason"] == "campaign_paused":
+        screen.say(f"First, let the campaign go on: {command('campaign', 'resume', trigger['campaign'])}")
+    screen.say(f"Send it all the same: {command('release-trigger', task)}")
+
+
 def _offers_of_trigger(details: dict[str, Any]) -> None:
     task, trigger, delivery = details["id"], details["trigger"], details["delivery"]
     if details.get("problem"):
@@ -247,7 +256,7 @@ def _offers_of_trigger(details: dict[str, Any]) -> None:
     if trigger["state"] in rules.STOPPABLE:
         screen.say(f"Stop it: {command('stop-trigger', task)}")
     if trigger["state"] in rules.RELEASABLE and trigger["reason"] not in rules.FINAL_IGNORED:
-        screen.say(f"Send it all the same: {command('release-trigger', task)}")
+        offer_release(trigger, task)
     if delivery and trigger["state"] == rules.SENT:
         for which in ("uncertain", "failed"):
             if delivery[which]:
