@@ -5,7 +5,7 @@ import re
 from email import policy
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from xpimport.errors import Invalid
@@ -32,6 +32,8 @@ def built(skeleton, text="Hello", html=None):
 names = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=40)
 
 
+@example([("<>", b"")])
+@example([('"a"', b"")])
 @given(st.lists(st.tuples(names, st.binary(max_size=300)), min_size=1, max_size=3, unique_by=lambda file: file[0]))
 def test_attached_files_arrive_as_they_are_beside_both_parts(files):
     skeleton = MessageSkeleton("a@example.com", attachments=[(name, "application/pdf", data) for name, data in files])
@@ -40,7 +42,10 @@ def test_attached_files_arrive_as_they_are_beside_both_parts(files):
     assert message.get_content_type() == "multipart/mixed"
     assert message.get_body(("html",)).get_content().split() == ["<p>Hello</p>"]
     assert message.get_body(("plain",)).get_content().split() == ["Hello"]
-    found = [(part.get_filename(), part.get_content()) for part in message.iter_attachments()]
+    # get_filename() would take a second pair of quotes or angle brackets off: "<>" is a name.
+    found = [
+        (part["Content-Disposition"].params["filename"], part.get_content()) for part in message.iter_attachments()
+    ]
     assert found == files
 
 
