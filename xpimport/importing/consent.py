@@ -36,14 +36,26 @@ def _opted_out_at(run: Run, attributes: Sequence[str], medium: str) -> str:
     return not_ahead(run, f"s.{column}") if column in attributes else "NULL"
 
 
+def _person_key(run: Run) -> str:
+    """The column of profiles by which the staged key of a row, s.key, finds its person."""
+    return "email_key" if run.definition.identify_by == "email" else "user_id"
+
+
+def _gather(store: Store, run: Run, source: str, known: str = "") -> None:
+    """Add a query's addresses to temp.outs: of each the latest `at`, the run's start where it has none."""
+    store.db.execute(
+        f"INSERT INTO temp.outs SELECT address, coalesce(at, ?) FROM ({source}) found"
+        f" WHERE address IS NOT NULL{known} ORDER BY 1 ON CONFLICT (address) DO UPDATE SET at = max(at, excluded.at)",
+        (to_text(run.started_at),),
+    )
+
+
 def collect_opt_outs(store: Store, run: Run, medium: str, attributes: Sequence[str], people: str) -> None:
     """Gather in temp.outs the addresses that opt out in the staged table `people`, with when.
 
     An opt-out belongs to the address: the one in the file, else the one that the profile has.
     """
-    column, key = ADDRESS_KEY[medium], "user_id"
-    if run.definition.identify_by == "email":
-        key = "email_key"
+    column, key = ADDRESS_KEY[medium], _person_key(run)
     given = _opted_out_at(run, attributes, medium)
     out = f"s.{SUBSCRIPTION[medium]} = 0"
     sources = [
@@ -59,11 +71,7 @@ def collect_opt_outs(store: Store, run: Run, medium: str, attributes: Sequence[s
         else (f" AND NOT EXISTS (SELECT 1 FROM main.opt_outs WHERE medium = '{medium}' AND address = found.address)")
     )
     for source in sources:
-        store.db.execute(
-            f"INSERT INTO temp.outs SELECT address, coalesce(at, ?) FROM ({source}) found"
-            f" WHERE address IS NOT NULL{known} ORDER BY 1 ON CONFLICT (address) DO UPDATE SET at = max(at, excluded.at)",
-            (to_text(run.started_at),),
-        )
+        _gather(store, run, source, known)
 
 
 def collect_opt_outs_of_other_rows(
@@ -75,7 +83,7 @@ def collect_opt_outs_of_other_rows(
     that the profile has; unless the person says yes in this list at a later time.
     """
     column, subscription, time_column = ADDRESS_KEY[medium], SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium]
-    key = "email_key" if run.definition.identify_by == "email" else "user_id"
+    key = _person_key(run)
     address = f"s.{column}" if column in attributes else "NULL"
     store.db.execute("CREATE TEMP TABLE noes (key TEXT, address TEXT, at TEXT)")
     for part in parts:
@@ -86,8 +94,10 @@ def collect_opt_outs_of_other_rows(
             )
     if store.scalar("SELECT EXISTS (SELECT 1 FROM temp.noes)"):
         store.db.execute("CREATE INDEX temp.noes_by_key ON noes (key)")
-        sources = ["SELECT n.address, n.at FROM temp.noes n", ""]
-        sources[1] = f"SELECT p.{column}, n.at FROM temp.noes n JOIN main.profiles p ON p.{key} = n.key"
+        sources = [
+            "SELECT n.address AS address, n.at AS at FROM temp.noes n",
+            f"SELECT p.{column} AS address, n.at AS at FROM temp.noes n JOIN main.profiles p ON p.{key} = n.key",
+        ]
         for part in parts:
             if time_column in attributes:
                 store.db.execute(
@@ -96,14 +106,11 @@ def collect_opt_outs_of_other_rows(
                     f" AND {not_ahead(run, f's.{time_column}')} > n.at)"
                 )
             if column in attributes:
-                sources.append(f"SELECT {address}, n.at FROM {part}.people s CROSS JOIN temp.noes n ON n.key = s.key")
+                sources.append(
+                    f"SELECT {address} AS address, n.at AS at FROM {part}.people s CROSS JOIN temp.noes n ON n.key = s.key"
+                )
         for source in sources:
-            store.db.execute(
-                f"INSERT INTO temp.outs SELECT address, coalesce(at, ?) FROM (SELECT NULL AS address, NULL AS at WHERE 0"
-                f" UNION ALL {source}) WHERE address IS NOT NULL"
-                " ON CONFLICT (address) DO UPDATE SET at = max(at, excluded.at)",
-                (to_text(run.started_at),),
-            )
+            _gather(store, run, source)
     store.db.execute("DROP TABLE temp.noes")
 
 
@@ -183,7 +190,7 @@ def lift_opt_outs(store: Store, run: Run, medium: str, attributes: Sequence[str]
     column, time_column, address = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium], ADDRESS_KEY[medium]
     if column not in attributes or time_column not in attributes:
         return
-    key = "user_id" if run.definition.identify_by == "user_id" else "email_key"
+    key = _person_key(run)
     with store.writing():
         store.db.execute(
             f"DELETE FROM opt_outs WHERE medium = ? AND address IN (SELECT o.address FROM {people} s"
