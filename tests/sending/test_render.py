@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from xpimport.errors import Invalid
-from xpimport.sending.content.mime import MessageSkeleton, build_message
+from xpimport.sending.content.mime import MessageSkeleton
 from xpimport.sending.content.plaintext import to_plain_text
 from xpimport.sending.content.render import NotPersonalised, Rendered, Templates, compile_templates
 
@@ -328,12 +328,14 @@ _id = st.from_regex(r"[a-z0-9]{1,64}@[a-z0-9]{1,20}\.example", fullmatch=True)
 
 def built(rendered: Rendered | None = None, **changes: object) -> bytes:
     known: dict[str, object] = {
-        "sender": '"Shop" <news@example.com>',
+        "key": "-",
         "to": "ana@example.com",
         "message_id": "id@example.com",
         "date": WHEN,
     }
-    return build_message(rendered or Rendered("Hi", "text\n", None), **{**known, **changes})  # type: ignore[arg-type]
+    skeleton = MessageSkeleton(str(changes.pop("sender", '"Shop" <news@example.com>')))
+    message = skeleton.outgoing(rendered or Rendered("Hi", "text\n", None), **{**known, **changes})  # type: ignore[arg-type]
+    return message.body
 
 
 def addresses(header: object) -> list[str]:

@@ -9,7 +9,6 @@ import binascii
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from urllib.parse import quote
 
 from xpimport.errors import Invalid
@@ -119,27 +118,6 @@ def _attachment(name: str, kind: str, content: bytes) -> bytes:
         f"Content-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment;\r\n {parameter}"
     )
     return f"\r\n--{_OUTER}\r\n{head}\r\n\r\n".encode() + _base64_lines(content)
-
-
-def build_message(
-    rendered: Rendered,
-    *,
-    sender: str,
-    to: str,
-    message_id: str,
-    date: datetime,
-    extra_headers: Mapping[str, str] | None = None,
-) -> bytes:
-    """One message as bytes with CRLF line ends; arguments and errors as in `MessageSkeleton.outgoing`."""
-    skeleton = _skeleton(sender)
-    return skeleton.outgoing(
-        rendered, key="-", to=to, message_id=message_id, date=date, extra_headers=extra_headers
-    ).body
-
-
-@lru_cache(maxsize=64)
-def _skeleton(sender: str) -> MessageSkeleton:
-    return MessageSkeleton(sender)
 
 
 def _bodies(rendered: Rendered) -> bytes:
