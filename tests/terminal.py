@@ -4,13 +4,43 @@ import contextlib
 import fcntl
 import os
 import pty
+import select
 import struct
+import subprocess
 import sys
 import termios
 import threading
 from pathlib import Path
 
 import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def spawn(*arguments: object, columns: int = 80, streams: tuple[str, ...], **environment: str) -> str:
+    """What a process of its own writes to a terminal that has these of its streams, colours and all; it must succeed."""
+    ours, theirs = pty.openpty()
+    surroundings = {
+        **os.environ,
+        "PYTHONPATH": str(REPOSITORY),
+        "TERM": "xterm",
+        "COLUMNS": str(columns),
+        **environment,
+    }
+    surroundings.pop("NO_COLOR", None)
+    held = {"stdout": subprocess.DEVNULL, **dict.fromkeys(streams, theirs)}
+    argv = [sys.executable, "-m", "xpimport", *map(str, arguments)]
+    with subprocess.Popen(argv, env=surroundings, **held) as process:  # type: ignore[call-overload]
+        os.close(theirs)
+        told = b""
+        while select.select([ours], [], [], 60)[0]:
+            try:
+                told += os.read(ours, 4096)
+            except OSError:  # nobody holds the other end any more
+                break
+        assert process.wait(60) == 0
+    os.close(ours)
+    return told.decode()
 
 
 def run(store: Path, columns: int, now: str, *arguments: str) -> tuple[int, str]:

@@ -1,15 +1,10 @@
 """help: topics and commands, on a terminal and in a pipe; no word of a page is cut at any usual width."""
 
 import io
-import os
-import pty
 import re
-import select
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+import terminal
 from rich.console import Console
 
 from xpimport.cli import screen
@@ -17,35 +12,13 @@ from xpimport.cli.app import COMMANDS
 from xpimport.cli.help import TOPICS, topic
 from xpimport.cli.markdown import blocks, cells, hanging, widths
 
-REPOSITORY = Path(__file__).parents[2]
-
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def on_a_terminal(*arguments: str, columns: int = 80, **environment: str) -> str:
     """What the program writes to a terminal of that width."""
-    ours, theirs = pty.openpty()
-    surroundings = {
-        **os.environ,
-        "PYTHONPATH": str(REPOSITORY),
-        "TERM": "xterm",
-        "COLUMNS": str(columns),
-        **environment,
-    }
-    surroundings.pop("NO_COLOR")
-    with subprocess.Popen(
-        [sys.executable, "-m", "xpimport", *arguments], stdin=theirs, stdout=theirs, env=surroundings
-    ) as process:
-        os.close(theirs)
-        told = b""
-        while select.select([ours], [], [], 60)[0]:
-            try:
-                told += os.read(ours, 4096)
-            except OSError:  # nobody holds the other end any more
-                break
-        assert process.wait(60) == 0
-    os.close(ours)
-    return told.decode().replace("\r\n", "\n")
+    told = terminal.spawn(*arguments, columns=columns, streams=("stdin", "stdout"), **environment)
+    return told.replace("\r\n", "\n")
 
 
 def test_without_a_topic_it_lists_the_topics_and_the_next_command(xp):

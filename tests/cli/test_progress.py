@@ -1,17 +1,12 @@
 """How far a run is: on the terminal where it runs, and from another one."""
 
 import json
-import os
-import pty
 import re
-import select
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
-from pathlib import Path
 
 import pytest
+import terminal
 
 from xpimport.flow import import_run
 from xpimport.flow import progress as progress_module
@@ -19,7 +14,6 @@ from xpimport.flow.progress import Progress
 from xpimport.reporting.history import task_details
 from xpimport.store.database import open_store
 
-REPOSITORY = Path(__file__).parents[2]
 PEOPLE = 60_000
 
 
@@ -112,19 +106,7 @@ def test_an_interrupted_run_tells_only_how_far_it_came(shop, tmp_path):
 
 
 def test_a_terminal_shows_bars_with_rows_and_rate(shop, tmp_path):
-    ours, theirs = pty.openpty()
-    argv = [sys.executable, "-m", "xpimport", "--db", tmp_path / "xpimport.db", "run-now", "list"]
-    surroundings = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TERM": "xterm", "COLUMNS": "80"}
-    with subprocess.Popen(argv, stderr=theirs, stdout=subprocess.DEVNULL, env=surroundings) as process:
-        os.close(theirs)
-        told = b""
-        while select.select([ours], [], [], 60)[0]:
-            try:
-                told += os.read(ours, 4096)
-            except OSError:  # nobody holds the other end any more
-                break
-        assert process.wait(60) == 0
-    os.close(ours)
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", told.decode())
+    told = terminal.spawn("--db", tmp_path / "xpimport.db", "run-now", "list", streams=("stderr",))
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", told)
     assert re.search(r"Reading .* 100 % +60,000 rows +[1-9][\d,]* rows/s", text)
     assert re.search(r"Importing .* 100 % +60,000 people +[1-9][\d,]* people/s", text)
