@@ -161,6 +161,7 @@ def run(step: Step, home: Path) -> list[str]:
         },
     )
     said = done.stdout.decode().replace(str(home), HOME).replace("\r\n", "\n")
+    said = said.replace(f" on {os.uname().nodename}", " on shop-1")
     lines = [line.rstrip() for line in said.splitlines()]
     assert step.output is not None or done.returncode == 0, said
     return [line for line in lines if "(XPIMPORT_NOW)" not in line]

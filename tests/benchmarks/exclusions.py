@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from xpimport.defining import attributes
 from xpimport.sending import triggers
 from xpimport.sending.audience.exclusion import decide_exclusions
-from xpimport.store.database import open_store
+from xpimport.store.opening import open_store
 
 PROGRAM = [sys.executable, "-m", "xpimport"]
 

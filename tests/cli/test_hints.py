@@ -143,7 +143,9 @@ def world(tmp_path, monkeypatch):
     crontab.chmod(0o755)
     path = f"{crontab.parent}{os.pathsep}{os.environ['PATH']}"
     monkeypatch.setenv("PATH", path)
-    return World(folder, {**os.environ, "XPIMPORT_NOW": NOW, "COLUMNS": "80"})
+    # The world is put back as a whole, again and again.
+    at_home = {"XPIMPORT_HOME": "here", "XDG_STATE_HOME": str(folder / "state")}
+    return World(folder, {**os.environ, **at_home, "XPIMPORT_NOW": NOW, "COLUMNS": "80"})
 
 
 def hints_in(text: str) -> list[str]:

@@ -12,7 +12,7 @@ from xpimport.flow import import_run
 from xpimport.flow import progress as progress_module
 from xpimport.flow.progress import Progress
 from xpimport.reporting.history import task_details
-from xpimport.store.database import open_store
+from xpimport.store.opening import open_store
 
 PEOPLE = 60_000
 

@@ -58,7 +58,7 @@ def test_a_rest_is_not_held_for_its_people(shop, tmp_path):
 
 def test_the_share_of_a_million_people_is_known_in_well_under_a_second(shop, tmp_path):
     from xpimport.importing import earlier_runs, tasks
-    from xpimport.store.database import open_store
+    from xpimport.store.opening import open_store
 
     run(shop, tmp_path, [1])
     run(shop, tmp_path, [2])

@@ -312,6 +312,16 @@ def test_no_more_imports_run_at_once_than_may(shop, tmp_path):
     assert (refused.code, "1 imports run already" in refused.err) == (5, True)
 
 
+@obeys("journal.keep")
+@NO_CAMPAIGN
+def test_the_journal_is_dropped_by_months_after_its_time(shop, tmp_path):
+    put(shop, "journal.keep", "60d")
+    for month in (9, 10, 11, 12):
+        shop("suppression", "add", f"m{month}@example.com", now=f"2026-{month:02}-20T00:00:00Z")
+    months = sorted(file.stem for file in (tmp_path / "xpimport.db.files").rglob("*.jsonl"))
+    assert months == ["2026-10", "2026-11", "2026-12"]
+
+
 @obeys("file.look")
 @pytest.mark.shop(campaign=None)
 def test_the_two_looks_at_a_file_are_as_far_apart_as_was_said(shop):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from stores import throw_away
 
 from xpimport.importing.merging import merge
 
@@ -30,9 +31,7 @@ def write(path: Path, rows: list[tuple[str, ...]]) -> None:
 
 def outcome(xp, db: Path, lists: list[Path], options: list[str]) -> tuple[object, ...]:
     """What the store holds, and what the tasks counted, after importing `lists` one after the other."""
-    for left in db.parent.glob(f"{db.name}*"):
-        if left.is_file():
-            left.unlink()
+    throw_away(db)
     assert xp("init", db=db).code == 0
     assert xp("attribute", "add", "first_name", "string", db=db).code == 0
     assert xp("settings", "set", "file.look", "0s", db=db).code == 0

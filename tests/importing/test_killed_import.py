@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from stores import begin_anew
 
 KILLED = Path(__file__).parents[1] / "servers" / "killed.py"
 
@@ -40,10 +41,7 @@ def test_an_import_killed_at_any_write_is_taken_up_with_the_counts_of_an_unkille
     db = tmp_path / "xpimport.db"
     clean = db.read_bytes()
     for nth in range(1, 200):
-        for left in tmp_path.glob("xpimport.db*"):
-            if left.is_file():
-                left.unlink()
-        db.write_bytes(clean)
+        begin_anew(db, clean)
         done = killed(tmp_path, step, nth, "run-now", "list")
         assert done in {0, -9}
         with closing(sqlite3.connect(db)) as look:

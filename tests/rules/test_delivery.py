@@ -36,7 +36,9 @@ def outcomes() -> Iterator[tuple[str, str]]:
 def statements() -> Iterator[tuple[str, str]]:
     """State and reason of every SQL statement that writes both."""
     for path in SENDING.rglob("*.py"):
-        yield from re.findall(r"state = '(\w+)', reason = '(\w+)'", path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        yield from re.findall(r"state = '(\w+)', reason = '(\w+)'", text)
+        yield from re.findall(r"SELECT \?, profile_id, '(\w+)', '(\w+)'", text)
 
 
 def written() -> dict[str, set[str]]:

@@ -32,7 +32,7 @@ def send_until(shop, tmp_path, peer, reached, act):
 
 def test_pausing_its_campaign_holds_a_send_in_its_middle(shop, tmp_path):
     from xpimport.defining.campaigns import set_live
-    from xpimport.store.database import open_store
+    from xpimport.store.opening import open_store
 
     def pause(_):
         store = open_store(tmp_path / "xpimport.db")
@@ -49,7 +49,7 @@ def test_pausing_its_campaign_holds_a_send_in_its_middle(shop, tmp_path):
 
 def test_the_same_list_is_held_after_a_stop_in_mid_send_and_not_where_nobody_was_reached(shop, tmp_path):
     from xpimport.flow import triggers
-    from xpimport.store.database import open_store
+    from xpimport.store.opening import open_store
 
     def stop(_):
         store = open_store(tmp_path / "xpimport.db")

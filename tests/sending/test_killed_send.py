@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from servers.smtp_peer import smtp_peer
+from stores import begin_anew
 
 KILLED = Path(__file__).parents[1] / "servers" / "killed.py"
 PEOPLE = 20
@@ -31,10 +32,7 @@ def test_a_send_killed_at_any_step_never_sends_twice_and_loses_nobody(shop, tmp_
     clean = db.read_bytes()
     mark = tmp_path / "killed"
     for nth in range(1, 200):
-        for left in tmp_path.glob("xpimport.db*"):
-            if left.is_file():
-                left.unlink()
-        db.write_bytes(clean)
+        begin_anew(db, clean)
         mark.unlink(missing_ok=True)
         with smtp_peer() as peer:
             assert shop("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}").code == 0

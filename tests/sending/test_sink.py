@@ -113,7 +113,7 @@ def test_of_stop_and_tick_exactly_one_wins_two_hundred_times(shop, tmp_path):
     from xpimport.errors import Refused
     from xpimport.flow import triggers
     from xpimport.flow.tick import tick as do_what_is_due
-    from xpimport.store.database import open_store
+    from xpimport.store.opening import open_store
 
     shop("campaign", "edit", "hello", "--channel", "outbox")
     shop("settings", "set", "outbox.keep", "off")

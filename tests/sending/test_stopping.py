@@ -20,7 +20,7 @@ def test_nobody_gets_a_message_that_begins_after_a_stop_at_any_of_two_hundred_in
     from xpimport.errors import Refused
     from xpimport.flow import triggers
     from xpimport.flow.tick import tick as do_what_is_due
-    from xpimport.store.database import open_store
+    from xpimport.store.opening import open_store
 
     with smtp_peer(Script(pause=0.005)) as peer:
         shop("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}")
@@ -96,7 +96,7 @@ def test_a_sender_that_was_stopped_before_it_decided_changes_nothing_more(shop, 
     from xpimport.sending import claim
     from xpimport.sending.delivery.send import send
     from xpimport.sending.triggers import of_task
-    from xpimport.store.database import open_store
+    from xpimport.store.opening import open_store
 
     shop("settings", "set", "triggers", "off")
     shop("run-now", "list")

@@ -33,6 +33,7 @@ COMMANDS = {
     "suppression": "suppression:app",
     "unsubscribe": "suppression:unsubscribe",
     "crontab": "crontab:app",
+    "adopt": "adopt:adopt",
 }
 
 

@@ -25,7 +25,11 @@ from xpimport.reporting.profiles import first_reached
 from xpimport.rules.definition import Definition
 from xpimport.rules.settings import TIMEZONE, TRIGGERS
 from xpimport.store.database import Store
+from xpimport.store.high_water import state_folder
 from xpimport.store.location import default_path, files_directory
+
+NUMBER = "demo"
+"""Always the same, so that the demo's messages are, too."""
 
 
 def examples() -> Path:
@@ -44,8 +48,7 @@ def demo() -> None:
     program.named_store.set(None)  # the commands that it shows are for the demo's store
     path = Path(default_path()).parent / "demo.db"
     _clear(path)
-    # Always the same number, so that the demo's messages are, too.
-    store = make_store(path, None, store_id="demo").store
+    store = make_store(path, None, store_id=NUMBER).store
     with contextlib.closing(store.db):
         _title("1. A campaign, and an import that sends it to the people of a list")
         _define(store, folder)
@@ -71,7 +74,8 @@ def _title(text: str) -> None:
 def _clear(path: Path) -> None:
     for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm"), Path(f"{path}-journal")):
         file.unlink(missing_ok=True)
-    shutil.rmtree(files_directory(str(path)), ignore_errors=True)
+    for folder in (Path(files_directory(str(path))), state_folder(NUMBER)):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _define(store: Store, folder: Path) -> None:

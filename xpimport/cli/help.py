@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from xpimport.cli import program, screen
 from xpimport.cli.options import example
 from xpimport.errors import NotFound
 
-TOPICS = ("time", "lists", "consent", "sending", "reports", "running", "settings", "exit-codes")
+TOPICS = ("time", "lists", "consent", "sending", "reports", "running", "settings", "exit-codes", "reliability")
 """In the order in which a newcomer meets them; each is a file of this name."""
 
 PAGES = Path(__file__).parents[1] / "help"
@@ -72,7 +73,8 @@ def _unknown(words: list[str], group: Any, commands: list[str]) -> NotFound:
         return NotFound(f"There is no command {name!r}. See: {hints.command('help', *words[:-1])}")
     near = _near(name.lower(), commands)
     offer = f"Did you mean: xpimport help {near}" if near else "See: xpimport help"
-    return NotFound(f"There is no topic or command {name!r}.\nTopics: {', '.join(TOPICS)}\n{offer}")
+    topics = fill(f"Topics: {', '.join(TOPICS)}", 80)
+    return NotFound(f"There is no topic or command {name!r}.\n{topics}\n{offer}")
 
 
 def _near(name: str, commands: list[str]) -> str | None:

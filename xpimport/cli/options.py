@@ -11,7 +11,8 @@ import typer
 
 from xpimport.cli.help_format import Noun
 from xpimport.errors import Invalid
-from xpimport.store.database import Store, explained, open_store
+from xpimport.store.database import Store, explained
+from xpimport.store.opening import open_store
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]

@@ -18,7 +18,7 @@ from xpimport.cli.task import summary
 from xpimport.clock import now
 from xpimport.defining import imports
 from xpimport.errors import Failed, Invalid
-from xpimport.flow import named
+from xpimport.flow import adopt, named
 from xpimport.reporting import history, rows
 from xpimport.reporting.plan import plan as planned
 from xpimport.store.database import Store
@@ -134,7 +134,9 @@ def plan(
     """Show the next imports and sends, with the changes of the clocks."""
     chosen = form(json=json, csv=csv, nl=nl)
     with store_of(ctx) as store:
-        coming = planned(store, now(), days)
+        coming, doubt = planned(store, now(), days), adopt.warning(store)
+    if doubt is not None:
+        screen.say(doubt)
     found = [
         {
             "at": f"{one.at:%Y-%m-%dT%H:%M:%SZ}",

@@ -240,6 +240,9 @@ def _offers(details: dict[str, Any]) -> None:
 
 def offer_release(trigger: dict[str, Any], task: int) -> None:
     """How a trigger that did not send is sent after all: what holds it first, where a command takes that away."""
+    if trigger["reason"] in rules.IN_DOUBT:
+        screen.say(f"First, let this store go on: {command('adopt')}")
+        return
     if trigger["reason"] == "triggers_off":
         screen.say(f"First, switch sending on: {command('settings', 'set', 'triggers', 'on')}")
     if trigger["reason"] == "campaign_paused":
@@ -255,9 +258,10 @@ def _offers_of_trigger(details: dict[str, Any]) -> None:
         screen.say(f"It is sent only if somebody approves it before: {command('approve-trigger', task)}")
     if trigger["state"] in rules.STOPPABLE:
         screen.say(f"Stop it: {command('stop-trigger', task)}")
-    if trigger["state"] in rules.RELEASABLE and trigger["reason"] not in rules.FINAL_IGNORED:
+    over = bool(delivery) and not delivery["unsent"]
+    if trigger["state"] in rules.RELEASABLE and trigger["reason"] not in rules.FINAL_IGNORED and not over:
         offer_release(trigger, task)
-    if delivery and trigger["state"] == rules.SENT:
+    if over:
         for which in ("uncertain", "failed"):
             if delivery[which]:
                 screen.say(f"Send again to those who are {which}: {command('resend', task, f'--{which}')}")

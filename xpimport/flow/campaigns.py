@@ -8,6 +8,7 @@ from xpimport.clock import now
 from xpimport.defining import attributes, campaigns, categories, settings
 from xpimport.defining.campaigns import Attached, Campaign
 from xpimport.errors import Invalid, Refused
+from xpimport.flow import adopt
 from xpimport.rules.definition import ADDRESS
 from xpimport.rules.segments import parse_segment
 from xpimport.rules.throttle import parse_rate, parse_window
@@ -131,10 +132,11 @@ def send_test(store: Store, name: str, to: str) -> Outcome:
         NotFound: no such campaign.
         Invalid: `to` is no address.
         Unreachable: no connection could be made.
-        Refused: the template asks for what the newest profile does not have.
+        Refused: the template asks for what the newest profile does not have, or the store is in doubt.
     """
     import secrets
 
+    adopt.check(store)
     plan, values = _planned(store, name, None)
     compose = replace(plan.compose, prefix="[test] ")
     values[ADDRESS[plan.campaign.medium]] = to

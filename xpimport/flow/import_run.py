@@ -10,8 +10,18 @@ from functools import partial
 from xpimport.clock import now
 from xpimport.defining import attributes, imports, settings
 from xpimport.defining.imports import Import
-from xpimport.errors import Cancelled, Failed, FileRefused, Invalid, Refused, Unreachable, XpimportError, reason_of
-from xpimport.flow import source_files
+from xpimport.errors import (
+    Cancelled,
+    Failed,
+    FileRefused,
+    Invalid,
+    Refused,
+    StoreRefused,
+    Unreachable,
+    XpimportError,
+    reason_of,
+)
+from xpimport.flow import adopt, source_files
 from xpimport.flow.progress import Progress, ProgressReporter
 from xpimport.flow.send import how_far, send_at_once, stop_hint
 from xpimport.hints import command
@@ -32,6 +42,7 @@ from xpimport.sending.channels.registry import channel_kind
 from xpimport.sending.delivery.send import Sent
 from xpimport.store.database import Store
 from xpimport.store.driver import sqlite3
+from xpimport.store.high_water import write_note
 
 
 @dataclass(frozen=True)
@@ -89,9 +100,11 @@ def run_now(
     Raises:
         NotFound: no such import, or no task `rest_of`.
         Invalid: the task `rest_of` is no run of this import.
-        Refused: another task of it runs, as many imports run as are allowed at once, or nothing may leave this machine.
+        Refused: another task of it runs, as many imports run as are allowed at once, nothing may leave this machine, or
+            the store is in doubt.
     """
     found = imports.get(store, name)
+    adopt.check(store)
     if rest_of is not None:
         earlier_runs.check_rest(store, found.id, found.name, rest_of)
     with store.writing():
@@ -163,6 +176,8 @@ def execute(store: Store, run: Run, progress: Progress, *, patient: bool) -> Non
     else:
         # Past its commit: nothing that goes wrong here makes the import fail.
         if files is not None:
+            with suppress(StoreRefused):
+                write_note(store)
             source_files.put_away(store, run, files)
     finally:
         for left in store.files.glob(f"staging/task-{run.task}.*"):

@@ -13,6 +13,7 @@ from xpimport.rules.settings import HTTP_CA_FILE, TIMEZONE, TRIGGERS, Setting
 from xpimport.sending.channels.registry import every_channel
 from xpimport.sending.content.compose import FROM, UNSUBSCRIBE_URL
 from xpimport.sending.delivery.config import WORKERS
+from xpimport.store import journal
 from xpimport.store.database import Store
 
 
@@ -40,6 +41,7 @@ def every_setting() -> dict[str, Setting[Any]]:
         *sources,
         tasks.AT_ONCE,
         selection.LOOK,
+        journal.KEEP,
     )
     return {setting.name: setting for setting in every}
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from xpimport.defining import settings
 from xpimport.rules.schedule import parse_zone
 from xpimport.rules.settings import TIMEZONE
-from xpimport.store.database import Store, create_store
+from xpimport.store.database import Store
+from xpimport.store.opening import create_store
 
 
 @dataclass(frozen=True)

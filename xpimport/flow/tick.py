@@ -9,6 +9,7 @@ from xpimport.clock import now
 from xpimport.defining import imports, settings
 from xpimport.defining.imports import Import
 from xpimport.errors import Cancelled, reason_of
+from xpimport.flow import adopt
 from xpimport.flow.import_run import begin, execute, fail
 from xpimport.flow.progress import SILENT
 from xpimport.flow.send import send_due
@@ -29,8 +30,13 @@ class Ticked:
 
 
 def tick(store: Store) -> Ticked:
-    """Do everything that is due now; one thing that breaks does not keep the others from their turn."""
+    """Do everything that is due now; one thing that breaks does not keep the others from their turn.
+
+    Raises:
+        Refused: the store is in doubt: what is due is held, and nothing else is done.
+    """
     store.check_clock()
+    adopt.hold_due_or_check(store)
     done = Ticked()
     _guarded(done, partial(triggers.ignore_late, store))
     _send_due(store, done)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from xpimport.clock import now
 from xpimport.defining import attributes, imports, settings
-from xpimport.flow import named
+from xpimport.flow import adopt, named
 from xpimport.importing import tasks
 from xpimport.rules.schedule import parse_when, parse_zone
 from xpimport.sending import decisions, triggers
@@ -70,8 +70,9 @@ def release(store: Store, which: str, at: str | None, *, approved: bool = False)
     Raises:
         NotFound: no such task or import, or the task has no trigger.
         Invalid: `at` is no time, or lies in the past.
-        Refused: the trigger's state does not allow it.
+        Refused: the trigger's state does not allow it, or the store is in doubt.
     """
+    adopt.check(store)
 
     def act(task: int) -> Released:
         decisions.check_releasable(store, task, moved=at is not None)
@@ -100,8 +101,9 @@ def resend(store: Store, which: str, who: str) -> Resent:
 
     Raises:
         NotFound: no such task or import, or the task has no trigger.
-        Refused: its send is not over, or there is nobody to send to again.
+        Refused: its send is not over, there is nobody to send to again, or the store is in doubt.
     """
+    adopt.check(store)
 
     def others(store: Store, import_id: int) -> int | None:
         return decisions.resendable_of_import(store, import_id, who)

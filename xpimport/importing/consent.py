@@ -12,6 +12,7 @@ from xpimport.importing.tasks import Run
 from xpimport.rules.definition import ADDRESS_KEY, SUBSCRIPTION, SUBSCRIPTION_TIME
 from xpimport.rules.emails import folded_key
 from xpimport.rules.values import EMAIL_KEY
+from xpimport.store import journal
 from xpimport.store.database import Store
 
 
@@ -190,14 +191,19 @@ def lift_opt_outs(store: Store, run: Run, medium: str, attributes: Sequence[str]
     column, time_column, address = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium], ADDRESS_KEY[medium]
     if column not in attributes or time_column not in attributes:
         return
-    key = _person_key(run)
+    given = not_ahead(run, f"s.{time_column}")
     with store.writing():
-        store.db.execute(
-            f"DELETE FROM opt_outs WHERE medium = ? AND address IN (SELECT o.address FROM {people} s"
-            f" JOIN main.profiles p ON p.{key} = s.key JOIN main.opt_outs o ON o.medium = ?"
-            f" AND o.address = p.{address} WHERE s.{column} = 1 AND p.{column} = 1"
-            f" AND substr({not_ahead(run, f's.{time_column}')}, 1, 19) > substr(o.opted_out_at, 1, 19))",
-            (medium, medium),
+        lifted = store.all(
+            f"SELECT o.address, {given} AS at, p.user_id FROM {people} s JOIN main.profiles p ON p.{_person_key(run)} = s.key"
+            f" JOIN main.opt_outs o ON o.medium = ? AND o.address = p.{address} WHERE s.{column} = 1 AND p.{column} = 1"
+            f" AND substr({given}, 1, 19) > substr(o.opted_out_at, 1, 19)",
+            medium,
+        )
+        journal.append(
+            store, [(journal.SUBSCRIBE, medium, one["at"], one["user_id"], [one["address"]]) for one in lifted]
+        )
+        store.db.executemany(
+            "DELETE FROM opt_outs WHERE medium = ? AND address = ?", [(medium, one["address"]) for one in lifted]
         )
 
 

@@ -59,11 +59,12 @@ def same_people(store: Store, run: Run) -> float | None:
 
 
 def sent_before(store: Store, run: Run, content_hash: str) -> int | None:
-    """The newest other task of this import whose same content reached anybody, or may yet."""
+    """The newest other task of this import whose same content reached anybody, or may yet; in another copy of the store too."""
     found = store.scalar(
-        "SELECT max(t.id) FROM tasks t JOIN triggers g ON g.task_id = t.id WHERE t.import_id = ? AND t.id <> ?"
-        " AND t.status = 'completed' AND t.content_hash = ? AND (g.state IN ('scheduled', 'held', 'sending') OR EXISTS"
-        f" (SELECT 1 FROM deliveries d WHERE d.trigger_id = g.id AND {sql_in('d.state', BEGUN)}))",
+        "SELECT max(t.id) FROM tasks t LEFT JOIN triggers g ON g.task_id = t.id WHERE t.import_id = ? AND t.id <> ?"
+        " AND t.content_hash = ? AND (t.error_code = 'restored' OR (t.status = 'completed'"
+        " AND (g.state IN ('scheduled', 'held', 'sending') OR EXISTS"
+        f" (SELECT 1 FROM deliveries d WHERE d.trigger_id = g.id AND {sql_in('d.state', BEGUN)}))))",
         run.import_id,
         run.task,
         content_hash,

@@ -136,13 +136,16 @@ def newest_of(store: Store, import_id: int) -> int | None:
     return None if task is None else int(task)
 
 
-def skip(store: Store, import_id: int, first: datetime, last: datetime, count: int) -> int:
-    """Record a gap of missed occurrences as one task; inside the caller's transaction."""
+_SKIPPED = {"missed": "came while no tick ran", "restored": "may have been made in another copy of this store"}
+
+
+def skip(store: Store, import_id: int, first: datetime, last: datetime, count: int, why: str = "missed") -> int:
+    """Record a gap of occurrences that were missed, or passed over for another reason, as one task; inside a transaction."""
     at = to_text(now())
     cursor = store.db.execute(
         "INSERT OR IGNORE INTO tasks (type, import_id, status, scheduled_for, started_at, finished_at, missed_first,"
         " missed_last, missed_count, error_code, error_message) VALUES"
-        " ('profile_import', ?, 'skipped', ?, ?, ?, ?, ?, ?, 'missed', ?)",
+        " ('profile_import', ?, 'skipped', ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             import_id,
             to_text(first),
@@ -151,7 +154,8 @@ def skip(store: Store, import_id: int, first: datetime, last: datetime, count: i
             to_text(first),
             to_text(last),
             count,
-            f"{count} scheduled run{'' if count == 1 else 's'} came while no tick ran.",
+            why,
+            f"{count} scheduled run{'' if count == 1 else 's'} {_SKIPPED[why]}.",
         ),
     )
     return cursor.lastrowid or 0
@@ -259,6 +263,28 @@ def wait_for_file(
                 task,
             ),
         )
+
+
+def unfinished(store: Store) -> list[int]:
+    """All tasks that run or wait, as far as the store knows."""
+    rows = store.all("SELECT id FROM tasks WHERE status IN ('running', 'waiting_for_file') ORDER BY id")
+    return [row["id"] for row in rows]
+
+
+def sent_elsewhere(store: Store, task: int, import_id: int, at: str, content_hash: str | None) -> None:
+    """Inside a transaction: a task's send began at an instant (UTC text) in another copy of this store.
+
+    Its number is kept, and its list counts as one that has been sent.
+    """
+    store.db.execute(
+        "INSERT OR IGNORE INTO tasks (id, type, import_id, status, started_at, finished_at, error_code, error_message)"
+        " SELECT ?, 'profile_import', id, 'skipped', ?, ?, 'restored', ? FROM imports WHERE id = ?",
+        (task, at, at, "It ran and sent in another copy of this store; who got it is not known here.", import_id),
+    )
+    store.db.execute(
+        "UPDATE tasks SET content_hash = ? WHERE id = ? AND import_id = ? AND status <> 'completed'",
+        (content_hash, task, import_id),
+    )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from xpimport.clock import now, to_text
 from xpimport.errors import Refused
 from xpimport.rules.definition import ADDRESS, ADDRESS_KEY, SUBSCRIPTION, SUBSCRIPTION_TIME
 from xpimport.rules.values import address_key
-from xpimport.store import addresses
+from xpimport.store import addresses, journal
 from xpimport.store.database import Store
 
 
@@ -41,7 +41,7 @@ def _set(store: Store, profile: int, medium: str, value: int) -> bool:
     column, time_column = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium]
     at = to_text(now())
     with store.writing():
-        address = store.scalar(f"SELECT {ADDRESS_KEY[medium]} FROM profiles WHERE id = ?", profile)
+        user_id, address = store.one(f"SELECT user_id, {ADDRESS_KEY[medium]} FROM profiles WHERE id = ?", profile)
         if address is None and value:
             raise Refused(f"This profile has no {ADDRESS[medium]}, so it cannot be subscribed to {medium}.")
         before = store.db.total_changes
@@ -49,8 +49,10 @@ def _set(store: Store, profile: int, medium: str, value: int) -> bool:
             f"UPDATE profiles SET {column} = ?, {time_column} = ? WHERE id = ? AND {column} IS NOT ?",
             (value, at, profile, value),
         )
-        if address is not None and value:
-            store.db.execute("DELETE FROM opt_outs WHERE medium = ? AND address = ?", (medium, address))
+        if value:
+            addresses.opt_in(store, medium, address, at, user_id)
         elif address is not None:
             addresses.opt_out(store, medium, address, at, "by hand")
+        else:
+            journal.append(store, [(journal.UNSUBSCRIBE, medium, at, user_id, [])])
         return store.db.total_changes > before

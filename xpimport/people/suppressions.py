@@ -9,7 +9,7 @@ from xpimport.clock import now, to_text
 from xpimport.errors import FileRefused, Invalid, NotFound
 from xpimport.rules.definition import MEDIA
 from xpimport.rules.values import address_key, check_column
-from xpimport.store.addresses import suppress
+from xpimport.store.addresses import suppress, unsuppress
 from xpimport.store.database import Store
 
 COLUMNS = ("address", "medium", "reason", "suppressed_at")
@@ -60,7 +60,7 @@ def remove(store: Store, address: str, medium: str) -> None:
     """
     key = checked(address, medium, "manual").address
     with store.writing():
-        gone = store.db.execute("DELETE FROM suppressions WHERE medium = ? AND address = ?", (medium, key)).rowcount
+        gone = unsuppress(store, medium, key, to_text(now()))
     if not gone:
         raise NotFound(f"{address} is not on the suppression list ({medium}). See: xpimport suppression list")
 

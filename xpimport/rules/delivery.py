@@ -66,6 +66,7 @@ UNCERTAINTIES = {
     "no_answer": "the receiver had the request and did not answer",
     "server_error": "the receiver had the request and answered with an error of its own",
     "unknown_answer": "the answer was not one of the platform",
+    "restored": "this store was an older copy, or one elsewhere, and may have sent the message before",
 }
 """Why it is `uncertain` whether a message was accepted."""
 

@@ -74,6 +74,13 @@ def _wait(text: str) -> float:
     return length.total_seconds()
 
 
+def _days(text: str) -> timedelta:
+    length = parse_duration(text)
+    if not length or length % timedelta(days=1):
+        raise Invalid(f"{text!r} is not a number of whole days. Write it like 400d.")
+    return length
+
+
 def _path(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
@@ -103,6 +110,7 @@ def _reference(text: str) -> str:
 SWITCH: Kind[bool] = Kind(_switch, lambda value: "on" if value else "off")
 ZONE: Kind[ZoneInfo] = Kind(_zone, lambda zone: zone.key)
 DURATION: Kind[timedelta] = Kind(parse_duration, typed_duration)
+DAYS: Kind[timedelta] = Kind(_days, lambda length: f"{length.days}d")
 SECONDS: Kind[float] = Kind(_wait, lambda seconds: typed_duration(timedelta(seconds=seconds)))
 """How long something is waited for, in seconds: a duration, or a bare number of seconds."""
 PATH: Kind[Path | None] = optional(Kind(_path, str))

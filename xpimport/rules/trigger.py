@@ -16,7 +16,7 @@ MOVES: dict[tuple[str, str], frozenset[str]] = {
     (SCHEDULED, SENDING): frozenset({"due"}),
     (SCHEDULED, SCHEDULED): frozenset({"released"}),
     (SCHEDULED, MISSED): frozenset({"no_tick", "not_approved"}),
-    (SCHEDULED, HELD): frozenset({"triggers_off", "campaign_paused"}),
+    (SCHEDULED, HELD): frozenset({"triggers_off", "campaign_paused", "restored", "copied_store"}),
     (SCHEDULED, STOPPED): frozenset({"stopped"}),
     (SENDING, SENT): frozenset({"done"}),
     (SENT, SCHEDULED): frozenset({"resent"}),
@@ -30,6 +30,8 @@ MOVES: dict[tuple[str, str], frozenset[str]] = {
             "window_closed",
             "sender_refused",
             "endpoint_refused",
+            "restored",
+            "copied_store",
         }
     ),
     (SENDING, FAILED): frozenset({"template_error"}),
@@ -56,6 +58,8 @@ REASONS = {
     "auth_failed": "the receiver refused the log-in",
     "sender_refused": "the mail server refused the sender, whoever the message was for",
     "endpoint_refused": "the receiver has nothing at the campaign's URL, or does not let us in",
+    "restored": "this store was an older copy of itself, and what is past there may have been sent already",
+    "copied_store": "this store was a copy of another one, which may have sent it already",
     "resume_too_late": "the send was interrupted and could not be taken up again in time",
     "template_error": "the campaign's template is broken",
     "stopped": "somebody stopped it",
@@ -67,6 +71,9 @@ BY_PEOPLE = frozenset({"stopped", "released", "approved", "resent"})
 
 KEPT_REASONS = frozenset(REASONS)
 """The others (imported, due, done, released) belong to the move, not to the state reached."""
+
+IN_DOUBT = frozenset({"restored", "copied_store"})
+"""Held because the store is not known to be the one and only."""
 
 ARMED = frozenset({WAITING, SCHEDULED, SENDING})
 STOPPABLE = frozenset({WAITING, SCHEDULED, HELD, SENDING})

@@ -4,6 +4,7 @@ from xpimport.clock import now, to_text
 from xpimport.rules import trigger as rules
 from xpimport.sending.audience import already_sent, caps
 from xpimport.sending.triggers import SELECT, Trigger, get, move, obstacle, trigger_of
+from xpimport.store import high_water
 from xpimport.store.claims import heartbeat, lapsed, me
 from xpimport.store.database import Store
 
@@ -18,33 +19,18 @@ def due(store: Store) -> list[Trigger]:
 
 
 def claim(store: Store, trigger: Trigger) -> Trigger | None:
-    """Take a due trigger for this process, or settle it (missed, switched off, paused); None when there is nothing to send.
+    """Take a due trigger for this process, or settle it (missed, held); None when there is nothing to send.
 
     Stop competes for the same row, so exactly one of the two wins.
     """
     with store.writing():
-        row = store.one("SELECT * FROM triggers WHERE id = ?", trigger.id)
-        state, off = row["state"], obstacle(store, trigger)
-        if state == rules.SCHEDULED:
-            current = get(store, trigger.id)
-            if current.send_at is None or current.send_at > now():
-                return None
-            if current.approval == "needed":
-                move(store, trigger.id, state, rules.MISSED, "not_approved")
-                return None
-            if rules.is_missed(current.send_at, current.grace, now()):
-                move(store, trigger.id, state, rules.MISSED, "no_tick")
-                return None
-            if off is not None:
-                move(store, trigger.id, state, rules.HELD, off)
-                return None
-            if _behind_another(store, current) or _others_decide(store, current.id):
-                return None
-            move(store, trigger.id, state, rules.SENDING, "due", wake_at=now())
-        elif state != rules.SENDING or not lapsed(row["owner"], row["heartbeat"]):
-            return None
-        elif off is not None:
-            move(store, trigger.id, state, rules.HELD, off)
+        current = get(store, trigger.id)
+        doubt = high_water.doubt(store)
+        if current.state == rules.SCHEDULED:
+            mine = _begin(store, current, doubt.reason if doubt else None)
+        else:
+            mine = _take_up(store, current, doubt.reason if doubt else obstacle(store, current))
+        if not mine:
             return None
         store.db.execute(
             "UPDATE triggers SET generation = generation + 1, owner = ?, heartbeat = ?, began_at = coalesce(began_at, ?),"
@@ -52,6 +38,35 @@ def claim(store: Store, trigger: Trigger) -> Trigger | None:
             (me(), heartbeat(), to_text(now()), to_text(now()), trigger.id),
         )
         return get(store, trigger.id)
+
+
+def _begin(store: Store, trigger: Trigger, doubt: str | None) -> bool:
+    """Move what is scheduled to `sending`, or settle it; a `doubt` of the store holds it, however late it is."""
+    if trigger.send_at is None or trigger.send_at > now():
+        return False
+    after, reason = rules.SENDING, "due"
+    if doubt is not None:
+        after, reason = rules.HELD, doubt
+    elif trigger.approval == "needed":
+        after, reason = rules.MISSED, "not_approved"
+    elif rules.is_missed(trigger.send_at, trigger.grace, now()):
+        after, reason = rules.MISSED, "no_tick"
+    elif off := obstacle(store, trigger):
+        after, reason = rules.HELD, off
+    elif _behind_another(store, trigger) or _others_decide(store, trigger.id):
+        return False
+    move(store, trigger.id, trigger.state, after, reason, wake_at=now() if after == rules.SENDING else None)
+    return after == rules.SENDING
+
+
+def _take_up(store: Store, trigger: Trigger, off: str | None) -> bool:
+    """Whether a send that nobody carries on is this process's now; what is in its way holds it."""
+    owner, sign = store.one("SELECT owner, heartbeat FROM triggers WHERE id = ?", trigger.id)
+    if trigger.state != rules.SENDING or not lapsed(owner, sign):
+        return False
+    if off is not None:
+        move(store, trigger.id, trigger.state, rules.HELD, off)
+    return off is None
 
 
 def _others_decide(store: Store, trigger: int) -> bool:

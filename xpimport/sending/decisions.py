@@ -8,7 +8,7 @@ from xpimport.clock import now
 from xpimport.errors import NotFound, Refused
 from xpimport.hints import command
 from xpimport.rules import trigger as rules
-from xpimport.rules.delivery import UNSENT, sql_in
+from xpimport.rules.delivery import REDECIDED, UNSENT, sql_in
 from xpimport.sending import triggers
 from xpimport.sending.triggers import Trigger
 from xpimport.store.claims import lapsed
@@ -140,7 +140,23 @@ def check_releasable(store: Store, task: int, *, moved: bool = False) -> Trigger
         raise Refused(f"The import of task {task} is {status}, not completed; nothing can be sent for it.")
     if store.scalar("SELECT removed_at IS NOT NULL FROM campaigns WHERE id = ?", trigger.campaign_id):
         raise Refused(f"The campaign {trigger.campaign!r} of task {task} was removed; nothing can be sent for it.")
+    if not _anybody_left(store, trigger):
+        raise Refused(
+            f"Everybody of task {task} got it, or may have got it. Those who may: {command('resend', task, '--uncertain')}"
+        )
     return trigger
+
+
+def _anybody_left(store: Store, trigger: Trigger) -> bool:
+    """Whether there is anybody in a trigger's audience to decide about."""
+    return bool(
+        store.scalar(
+            "SELECT EXISTS (SELECT 1 FROM audience a LEFT JOIN deliveries d ON d.trigger_id = ? AND d.profile_id = a.profile_id"
+            f" WHERE a.task_id = ? AND (d.state IS NULL OR {sql_in('d.state', UNSENT | REDECIDED)}))",
+            trigger.id,
+            trigger.task,
+        )
+    )
 
 
 def release(store: Store, task: int, at: datetime | None, *, approved: bool = False) -> Trigger:

@@ -67,9 +67,10 @@ CREATE TABLE high_water (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     generation INTEGER NOT NULL,
     intents INTEGER NOT NULL,
-    key_epoch INTEGER NOT NULL
+    key_epoch INTEGER NOT NULL,
+    journalled INTEGER NOT NULL
 ) STRICT;
-INSERT INTO high_water VALUES (1, 1, 0, 1);
+INSERT INTO high_water VALUES (1, 1, 0, 1, 0);
 """
 
 TRACKING = """

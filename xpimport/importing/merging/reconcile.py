@@ -14,6 +14,7 @@ from xpimport.importing.staging.stage import Staged, options_of
 from xpimport.importing.tasks import Run
 from xpimport.rules.definition import SUBSCRIPTION, SUBSCRIPTION_TIME
 from xpimport.rules.rows import FILE_STEP
+from xpimport.store import journal
 from xpimport.store.claims import heartbeat
 from xpimport.store.database import Store
 
@@ -199,7 +200,7 @@ def count_consent(store: Store, run: Run, staged: Staged) -> ConsentCounts:
 
 def _keep_opt_outs(store: Store, run: Run, medium: str) -> None:
     """In the order of the addresses, so that one transaction touches few pages."""
-    last = ""
+    last, source = "", f"import {run.import_name}, task {run.task}"
     while True:
         upto = store.scalar(
             "SELECT max(address) FROM (SELECT address FROM temp.outs WHERE address > ? ORDER BY address LIMIT 20000)",
@@ -208,11 +209,20 @@ def _keep_opt_outs(store: Store, run: Run, medium: str) -> None:
         if upto is None:
             return
         with store.writing():
-            store.db.execute(
-                "INSERT INTO opt_outs (medium, address, opted_out_at, source) SELECT ?, address, at, ? FROM temp.outs"
-                " WHERE address > ? AND address <= ?"
-                " ON CONFLICT (medium, address) DO UPDATE SET opted_out_at = max(opted_out_at, excluded.opted_out_at)",
-                (medium, f"import {run.import_name}, task {run.task}", last, upto),
+            # What tells nothing new is not journalled night after night.
+            new = store.all(
+                "SELECT n.address, n.at FROM temp.outs n WHERE n.address > ? AND n.address <= ? AND NOT EXISTS (SELECT 1"
+                " FROM opt_outs o WHERE o.medium = ? AND o.address = n.address AND o.opted_out_at >= n.at)",
+                last,
+                upto,
+                medium,
+            )
+            addresses = [tuple(one) for one in new]
+            journal.append(store, [(journal.OPT_OUT, medium, None, source, addresses)] if addresses else [])
+            store.db.executemany(
+                "INSERT INTO opt_outs (medium, address, opted_out_at, source) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (medium, address) DO UPDATE SET opted_out_at = excluded.opted_out_at",
+                [(medium, address, at, source) for address, at in addresses],
             )
             store.db.execute("UPDATE tasks SET heartbeat = ? WHERE id = ?", (heartbeat(), run.task))
         last = upto

@@ -21,6 +21,7 @@ from xpimport.sending.delivery.config import Progress, SendConfig
 from xpimport.sending.delivery.ledger import SHUFFLED, Grant
 from xpimport.sending.triggers import Trigger
 from xpimport.store.database import Store
+from xpimport.store.high_water import Noting
 
 
 class BulkSend:
@@ -36,8 +37,8 @@ class BulkSend:
         self.hold: str | None = None
         self.resume_at = now()
 
-    def run(self) -> None:
-        """Send until nobody is left, or nothing more may be begun.
+    def run(self, noting: Noting) -> None:
+        """Send until nobody is left, or nothing more may be begun; each chunk is noted before it goes.
 
         Raises:
             Unreachable, Invalid: the platform cannot be reached, or a setting is missing.
@@ -52,6 +53,7 @@ class BulkSend:
                     people, chunk = self._begin(room)
                 if chunk is None:
                     return
+                noting.write()
                 outcome = session.send(chunk)
                 grants = [Grant(row["profile_id"], row["attempts"] + 1, ("", {}, "", "", "")) for row in people]
                 self._record(grants, outcome)
@@ -118,7 +120,9 @@ class BulkSend:
     def _chunk(self, people: Sequence[Any]) -> Outgoing:
         campaign = self._config.campaign
         named = ",".join(str(row["profile_id"]) for row in people)
-        key = hashlib.sha256(f"{campaign.store_id}/{self._trigger.id}/{named}".encode()).hexdigest()[:32]
+        key = hashlib.sha256(
+            f"{campaign.store_id}/{campaign.key_epoch}/{self._trigger.id}/{named}".encode()
+        ).hexdigest()[:32]
         targets = {row["user_id"]: variables(row, campaign.kinds) for row in people}
         return Outgoing(key=key, to="", sender="", body=json.dumps(targets, ensure_ascii=False).encode())
 

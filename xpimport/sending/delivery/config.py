@@ -21,6 +21,7 @@ from xpimport.sending.content.frozen import frozen_content
 from xpimport.sending.delivery.ledger import IntentContext
 from xpimport.sending.delivery.shared_rate import SharedRate
 from xpimport.sending.triggers import Trigger
+from xpimport.store import epochs
 from xpimport.store.database import Store
 
 Progress = Callable[[int, int], None]
@@ -115,6 +116,7 @@ def load_config(
             kinds=kinds,
             store_id=str(store.scalar("SELECT value FROM settings WHERE name = 'store.id'")),
             secret=secret_of(store),
+            key_epoch=epochs.current(store),
         ),
         content=content,
         compose=composer(content),

@@ -36,6 +36,8 @@ class IntentContext:
     kinds: Mapping[str, str]
     store_id: str
     secret: bytes
+    key_epoch: int
+    """Of the keys that are given out now; those of before are still read."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ def verdict(store: Store, trigger: Trigger) -> Verdict:
 
 def record_intents(store: Store, trigger: Trigger, people: Sequence[tuple[str, int]], at: datetime) -> None:
     """Inside a transaction: these (address, profile) are about to be sent to."""
+    if people:
+        store.db.execute("UPDATE high_water SET intents = intents + ?", (len(people),))
     store.db.executemany(
         "UPDATE deliveries SET state = 'attempting', reason = NULL, detail = NULL, address = ?, attempts = attempts + 1,"
         " changed_at = ?, retry_at = NULL WHERE trigger_id = ? AND profile_id = ?",
@@ -284,7 +288,7 @@ class Granter:
         secret, trigger = self._campaign.secret, self._trigger
         if trigger.key_epoch is None:
             return old_key_of(self._campaign.store_id, trigger.id, profile), make_old_token(secret, trigger.id, profile)
-        named = (trigger.key_epoch, trigger.id, profile)
+        named = (self._campaign.key_epoch, trigger.id, profile)
         return make_key(secret, Purpose.MESSAGE, *named), make_key(secret, Purpose.UNSUBSCRIBE, *named)
 
     def _why_not(self, row: Any) -> str | None:

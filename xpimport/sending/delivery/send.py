@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from xpimport.clock import now
+from xpimport.clock import now, to_text
 from xpimport.errors import Invalid, Unreachable, XpimportError
 from xpimport.hints import command
 from xpimport.rules import trigger as rules
@@ -16,7 +16,9 @@ from xpimport.sending.delivery import canary, ledger
 from xpimport.sending.delivery.config import Progress, SendConfig, load_config
 from xpimport.sending.delivery.send_loop import SendLoop
 from xpimport.sending.triggers import ClaimLost, Trigger
+from xpimport.store import journal
 from xpimport.store.database import Store
+from xpimport.store.high_water import Noting
 
 AGAIN = timedelta(minutes=1)
 """How long a send waits when no connection can be made."""
@@ -65,13 +67,22 @@ def _send(store: Store, trigger: Trigger, kinds: Mapping[str, str], settings: Se
         work.verdict, work.connected = Verdict.SHUT, True
     elif work.total:
         try:
-            work.run()
+            with Noting(store) as noting:
+                _journal_begin(store, trigger)
+                work.run(noting)
         except (Invalid, Unreachable) as problem:
             work.problem = problem
         except BaseException:
             triggers.give_back(store, trigger, now())
             raise
     return _finish(store, trigger, work)
+
+
+def _journal_begin(store: Store, trigger: Trigger) -> None:
+    """Before the first message of a claim: an older copy of this store would take its list for one that nobody got."""
+    content = store.scalar("SELECT content_hash FROM tasks WHERE id = ?", trigger.task)
+    with store.writing():
+        journal.append(store, [(journal.BEGIN, to_text(now()), trigger.id, trigger.task, trigger.import_id, content)])
 
 
 def _finish(store: Store, trigger: Trigger, work: SendLoop) -> Sent:

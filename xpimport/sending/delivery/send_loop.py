@@ -24,6 +24,7 @@ from xpimport.sending.delivery.ledger import Grant, Granter
 from xpimport.sending.delivery.refusals import Refusals
 from xpimport.sending.triggers import Trigger
 from xpimport.store.database import Store
+from xpimport.store.high_water import Noting
 
 SIGN = 30.0
 """Seconds after which a send that hears nothing says that it is alive, and looks whether it has been stopped."""
@@ -67,24 +68,24 @@ class SendLoop:
             )
         )
 
-    def run(self) -> None:
-        """Send until nothing more may be begun.
+    def run(self, noting: Noting) -> None:
+        """Send until nothing more may be begun; what is begun is noted before it goes.
 
         Raises:
             Invalid: a setting of the channel is missing or bad.
             Unreachable: the platform cannot be looked up.
         """
         if self.config.kind.people_a_call > 1:
-            self._run_bulk()
+            self._run_bulk(noting)
         else:
-            self._run_connections()
+            self._run_connections(noting)
 
-    def _run_connections(self) -> None:
+    def _run_connections(self, noting: Noting) -> None:
         signals.wake_by(partial(self.events.put, (-1, "wake", None)))
         self._pool = self._open()
         self.connections = set(self._pool.numbers)
         try:
-            self._loop()
+            self._loop(noting)
         finally:
             try:
                 self._drain()
@@ -104,17 +105,19 @@ class SendLoop:
             return ThreadPool(channel, config.compose, range(count), emit)
         return ProcessPool(config, count, emit)
 
-    def _run_bulk(self) -> None:
+    def _run_bulk(self, noting: Noting) -> None:
         bulk = BulkSend(self.store, self.trigger, self.config, self.total, self.progress)
-        bulk.run()
+        bulk.run(noting)
         self.connected = bulk.verdict is not Verdict.DISCONNECTED
         self.verdict = bulk.verdict if self.connected else Verdict.GO
         self.refusals.hold, self.resume_at = bulk.hold, bulk.resume_at
         if bulk.problem:
             self.problem = Unreachable(bulk.problem)
 
-    def _loop(self) -> None:
+    def _loop(self, noting: Noting) -> None:
         while self.connections:
+            if self._granted:
+                noting.write()
             # Nothing is waited for while somebody could still be looked at for a connection that is free.
             wait, patience = bool(self.busy or self._granted or not self.ready), SIGN
             if not wait and (pause := self.pace.wait(time.monotonic())):
