@@ -1,12 +1,8 @@
 """What a refusal is about: the person, the sender, the connection or the rate; and what becomes of the send."""
 
-import time
-from collections import deque
-from threading import Lock
-
 import pytest
 from servers.api_peer import api_peer
-from servers.smtp_peer import DROP, Script, smtp_peer
+from servers.smtp_peer import DROP, Script, Throttle, after, smtp_peer
 
 from xpimport.rules.refusals import About, Everybody, Row, about, hold_reason
 from xpimport.rules.replies import DOT, http_reply, smtp_reply
@@ -132,10 +128,7 @@ def test_the_last_person_refused_so_holds_once_and_has_failed_in_the_second_clai
 
 @pytest.mark.parametrize("reply", ["452 4.5.3 too many messages in this session", "421 4.7.0 too many", DROP])
 def test_a_session_that_is_full_costs_nobody_a_try(shop, reply):
-    def mail(accepted, _):
-        return reply if accepted >= 3 else "250 ok"
-
-    with smtp_peer(Script(mail=mail)) as peer:
+    with smtp_peer(Script(mail=after(reply, messages=3))) as peer:
         send(shop, peer)
         assert len(set(peer.recipients)) == 10
         assert len(peer.messages) == 10
@@ -154,18 +147,7 @@ def test_a_server_that_takes_no_connection_in_for_now_costs_nobody_a_try(shop):
 
 @pytest.mark.shop(people=60, settings={"smtp.connections": 4})
 def test_a_server_that_throttles_slows_the_send_and_everybody_gets_theirs(shop):
-    taken, lock = deque(), Lock()
-
-    def dot(_, __):
-        with lock:
-            while taken and taken[0] < time.monotonic() - 1:
-                taken.popleft()
-            if len(taken) >= 14:
-                return "454 Throttling failure: Maximum sending rate exceeded."
-            taken.append(time.monotonic())
-            return "250 ok"
-
-    with smtp_peer(Script(dot=dot)) as peer:
+    with smtp_peer(Script(dot=Throttle(14, 1.0))) as peer:
         send(shop, peer)
         assert len(peer.recipients) < 90
     assert state(shop) == ("sent", None, {"accepted": 60})
