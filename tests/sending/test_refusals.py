@@ -1,5 +1,9 @@
 """What a refusal is about: the person, the sender, the connection or the rate; and what becomes of the send."""
 
+import sqlite3
+from collections import Counter
+from contextlib import closing
+
 import pytest
 from servers.api_peer import api_peer
 from servers.smtp_peer import DROP, Script, Throttle, after, smtp_peer
@@ -40,6 +44,8 @@ def state(shop):
         ("RCPT", 452, "4.5.3 too many", About.CONNECTION),
         ("RCPT", 450, "4.2.0 greylisted", About.PERSON),
         (DOT, 454, "Throttling failure", About.RATE),
+        ("RCPT", 454, "4.7.0 Throttling", About.RATE),
+        ("MAIL", 454, "4.7.0 Throttling", About.RATE),
     ],
 )
 def test_a_reply_is_about_the_person_the_sender_the_connection_or_the_rate(command, code, text, whose):
@@ -143,6 +149,20 @@ def test_a_server_that_takes_no_connection_in_for_now_costs_nobody_a_try(shop):
         shop("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}")
         shop("tick", now="2026-11-24T08:02:00Z")
     assert state(shop) == ("sent", None, {"accepted": 10})
+
+
+def attempts(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "xpimport.db")) as look:
+        return Counter(look.execute("SELECT state, attempts FROM deliveries").fetchall())
+
+
+@pytest.mark.parametrize("place", ["mail", "rcpt", "dot"])
+def test_whoever_is_throttled_is_charged_no_try_whatever_the_status_behind_the_454(shop, tmp_path, place):
+    with smtp_peer(Script(**{place: Throttle(7, 0.3, "454 4.7.0 Throttling")})) as peer:
+        send(shop, peer)
+        assert len(peer.taken) == 10
+        assert peer.connections <= 3
+    assert attempts(tmp_path) == {("accepted", 1): 10}
 
 
 @pytest.mark.shop(people=60, settings={"smtp.connections": 4})
