@@ -121,6 +121,7 @@ class _Conversation:
         self.file: BinaryIO = connection.makefile("rb")
         self.seen = Seen()
         self.between = False
+        self.from_whom = self.to_whom = False
 
     def run(self) -> None:
         try:
@@ -167,11 +168,14 @@ class _Conversation:
             case "AUTH":
                 self.log_in(command)
             case "MAIL":
-                self.say(self.said(self.script.mail, command))
+                reply = self.said(self.script.mail, command)
+                self.from_whom, self.to_whom = reply.startswith("2"), False
+                self.say(reply)
             case "RCPT":
                 self.peer.recipients.append(command.partition("<")[2].rstrip(">"))
-                reply = self.said(self.script.rcpt, command)
+                reply = self.said(self.script.rcpt, command) if self.from_whom else "503 5.5.1 need MAIL first"
                 self.seen.recipients += 1
+                self.to_whom |= reply.startswith("2")
                 self.say(reply)
             case "DATA":
                 self.say(self.script.data)
@@ -211,7 +215,8 @@ class _Conversation:
             if line == b".\r\n":
                 break
             body += line[1:] if line.startswith(b".") else line
-        reply = self.said(self.script.dot, self.peer.recipients[-1])
+        nobody = "554 5.5.1 no valid recipients"
+        reply = self.said(self.script.dot, self.peer.recipients[-1]) if self.to_whom else nobody
         self.peer.messages.append(bytes(body))
         if reply.startswith("2"):
             self.peer.taken.append(bytes(body))
