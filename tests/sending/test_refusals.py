@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 from servers.api_peer import api_peer
-from servers.smtp_peer import DROP, Script, Throttle, after, smtp_peer
+from servers.smtp_peer import DROP, OK, Script, Throttle, after, smtp_peer
 
 from xpimport.rules.refusals import About, Everybody, Row, about, hold_reason
 from xpimport.rules.replies import DOT, http_reply, smtp_reply
@@ -27,6 +27,11 @@ def state(shop):
     details = shop("task", "show", 1, "--json").json()
     counts = {name: details["delivery"][name] for name in ("accepted", "failed", "uncertain", "unsent")}
     return details["trigger"]["state"], details["trigger"]["reason"], {k: v for k, v in counts.items() if v}
+
+
+def attempts(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "xpimport.db")) as look:
+        return Counter(look.execute("SELECT state, attempts FROM deliveries").fetchall())
 
 
 @pytest.mark.parametrize(
@@ -141,19 +146,30 @@ def test_a_session_that_is_full_costs_nobody_a_try(shop, reply):
     assert state(shop) == ("sent", None, {"accepted": 10})
 
 
-def test_a_server_that_takes_no_connection_in_for_now_costs_nobody_a_try(shop):
-    with smtp_peer(Script(mail="421 4.3.2 come back")) as peer:
+@pytest.mark.parametrize("connections", [1, 2])
+@pytest.mark.parametrize(
+    ("place", "reply"), [("mail", "421 4.3.2 later"), ("mail", DROP), ("rcpt", "421 4.3.2 closing")]
+)
+def test_a_server_that_takes_no_connection_in_for_now_costs_nobody_a_try(shop, tmp_path, place, reply, connections):
+    shop("settings", "set", "smtp.connections", str(connections))
+    with smtp_peer(Script(**{place: reply})) as peer:
         send(shop, peer)
     assert state(shop) == ("sending", None, {"unsent": 10})
+    assert attempts(tmp_path) == {("pending", 0): 10}
     with smtp_peer() as peer:
         shop("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}")
         shop("tick", now="2026-11-24T08:02:00Z")
     assert state(shop) == ("sent", None, {"accepted": 10})
 
 
-def attempts(tmp_path):
-    with closing(sqlite3.connect(tmp_path / "xpimport.db")) as look:
-        return Counter(look.execute("SELECT state, attempts FROM deliveries").fetchall())
+def test_a_person_over_whom_the_server_hangs_up_stops_nobody_and_waits(shop, tmp_path):
+    def rcpt(_, command):
+        return "421 4.3.0 closing" if "<p0@" in command else OK
+
+    shop("settings", "set", "smtp.connections", "1")
+    with smtp_peer(Script(rcpt=rcpt)) as peer:
+        send(shop, peer)
+    assert attempts(tmp_path) == {("accepted", 1): 9, ("retry", 1): 1}
 
 
 @pytest.mark.parametrize("place", ["mail", "rcpt", "dot"])
