@@ -235,8 +235,9 @@ def test_an_endpoint_that_is_not_there_holds_the_send_and_later_a_wrong_moment_h
 
 
 @pytest.mark.shop(text='{"to": {{ user_id | tojson }}}', campaign=None, imports=None, people=1)
-def test_a_conflict_after_a_try_without_an_answer_is_tried_again(shop, tmp_path):
-    replies = iter([(502, {}, ""), (409, {}, "still at it"), (200, {}, "{}")])
+@pytest.mark.parametrize("between", [[], [(429, {}, "")]])
+def test_a_conflict_after_a_try_without_an_answer_is_tried_again(shop, tmp_path, between):
+    replies = iter([(502, {}, ""), *between, (409, {}, "still at it"), (200, {}, "{}")])
     with api_peer(lambda _: next(replies)) as api:
         hook = ("--channel", "webhook", "--medium", "email", "--url", api.url, "--allow-private", "--dedupes")
         assert shop("campaign", "add", "hook", "--text", tmp_path / "hello.txt", *hook).code == 0

@@ -112,11 +112,14 @@ def record(store: Store, trigger: Trigger, outcomes: Sequence[tuple[Grant, Outco
 
 
 def return_to_pending(store: Store, trigger: Trigger, grants: Sequence[Grant]) -> None:
-    """Inside a transaction: intents of messages that provably were not begun."""
+    """Inside a transaction: intents of messages that provably were not begun.
+
+    That an earlier try had no answer is kept: the receiver may be at that one still.
+    """
     store.db.executemany(
-        "UPDATE deliveries SET state = 'pending', attempts = attempts - 1 WHERE trigger_id = ? AND profile_id = ?"
-        " AND state = 'attempting'",
-        [(trigger.id, grant.profile) for grant in grants],
+        "UPDATE deliveries SET state = 'pending', reason = ?, attempts = attempts - 1 WHERE trigger_id = ?"
+        " AND profile_id = ? AND state = 'attempting'",
+        [("no_answer" if grant.unanswered else None, trigger.id, grant.profile) for grant in grants],
     )
 
 
