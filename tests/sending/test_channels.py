@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from servers.smtp_peer import DROP, HANG, Peer, Script, certificate, smtp_peer
+from servers.smtp_peer import DROP, HANG, Peer, Script, after, certificate, smtp_peer
 
 from xpimport.errors import Invalid, Unreachable
 from xpimport.rules.locations import is_loopback
@@ -324,7 +324,8 @@ def test_what_the_reply_to_the_message_means(reply: str, expected: Outcome, pipe
 
 
 def test_421_after_five_messages_loses_none() -> None:
-    with smtp_peer(Script(closing_after=5)) as peer, connect_with_retries(smtp(peer.port)) as session:
+    script = Script(mail=after("421 4.3.2 closing", messages=5))
+    with smtp_peer(script) as peer, connect_with_retries(smtp(peer.port)) as session:
         for number in range(12):
             assert session.send(message(number, to=f"p{number}@example.com")) == ACCEPTED
     assert peer.connections == 3

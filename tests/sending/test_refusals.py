@@ -1,12 +1,12 @@
 """What a refusal is about: the person, the sender, the connection or the rate; and what becomes of the send."""
 
-import time
-from collections import deque
-from threading import Lock
+import sqlite3
+from collections import Counter
+from contextlib import closing
 
 import pytest
 from servers.api_peer import api_peer
-from servers.smtp_peer import DROP, Script, smtp_peer
+from servers.smtp_peer import DROP, OK, Script, Throttle, after, smtp_peer
 
 from xpimport.rules.refusals import About, Everybody, Row, about, hold_reason
 from xpimport.rules.replies import DOT, http_reply, smtp_reply
@@ -29,6 +29,11 @@ def state(shop):
     return details["trigger"]["state"], details["trigger"]["reason"], {k: v for k, v in counts.items() if v}
 
 
+def attempts(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "xpimport.db")) as look:
+        return Counter(look.execute("SELECT state, attempts FROM deliveries").fetchall())
+
+
 @pytest.mark.parametrize(
     ("command", "code", "text", "whose"),
     [
@@ -44,6 +49,8 @@ def state(shop):
         ("RCPT", 452, "4.5.3 too many", About.CONNECTION),
         ("RCPT", 450, "4.2.0 greylisted", About.PERSON),
         (DOT, 454, "Throttling failure", About.RATE),
+        ("RCPT", 454, "4.7.0 Throttling", About.RATE),
+        ("MAIL", 454, "4.7.0 Throttling", About.RATE),
     ],
 )
 def test_a_reply_is_about_the_person_the_sender_the_connection_or_the_rate(command, code, text, whose):
@@ -132,40 +139,51 @@ def test_the_last_person_refused_so_holds_once_and_has_failed_in_the_second_clai
 
 @pytest.mark.parametrize("reply", ["452 4.5.3 too many messages in this session", "421 4.7.0 too many", DROP])
 def test_a_session_that_is_full_costs_nobody_a_try(shop, reply):
-    def mail(accepted, _):
-        return reply if accepted >= 3 else "250 ok"
-
-    with smtp_peer(Script(mail=mail)) as peer:
+    with smtp_peer(Script(mail=after(reply, messages=3))) as peer:
         send(shop, peer)
         assert len(set(peer.recipients)) == 10
         assert len(peer.messages) == 10
     assert state(shop) == ("sent", None, {"accepted": 10})
 
 
-def test_a_server_that_takes_no_connection_in_for_now_costs_nobody_a_try(shop):
-    with smtp_peer(Script(mail="421 4.3.2 come back")) as peer:
+@pytest.mark.parametrize("connections", [1, 2])
+@pytest.mark.parametrize(
+    ("place", "reply"), [("mail", "421 4.3.2 later"), ("mail", DROP), ("rcpt", "421 4.3.2 closing")]
+)
+def test_a_server_that_takes_no_connection_in_for_now_costs_nobody_a_try(shop, tmp_path, place, reply, connections):
+    shop("settings", "set", "smtp.connections", str(connections))
+    with smtp_peer(Script(**{place: reply})) as peer:
         send(shop, peer)
     assert state(shop) == ("sending", None, {"unsent": 10})
+    assert attempts(tmp_path) == {("pending", 0): 10}
     with smtp_peer() as peer:
         shop("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}")
         shop("tick", now="2026-11-24T08:02:00Z")
     assert state(shop) == ("sent", None, {"accepted": 10})
 
 
+def test_a_person_over_whom_the_server_hangs_up_stops_nobody_and_waits(shop, tmp_path):
+    def rcpt(_, command):
+        return "421 4.3.0 closing" if "<p0@" in command else OK
+
+    shop("settings", "set", "smtp.connections", "1")
+    with smtp_peer(Script(rcpt=rcpt)) as peer:
+        send(shop, peer)
+    assert attempts(tmp_path) == {("accepted", 1): 9, ("retry", 1): 1}
+
+
+@pytest.mark.parametrize("place", ["mail", "rcpt", "dot"])
+def test_whoever_is_throttled_is_charged_no_try_whatever_the_status_behind_the_454(shop, tmp_path, place):
+    with smtp_peer(Script(**{place: Throttle(7, 0.3, "454 4.7.0 Throttling")})) as peer:
+        send(shop, peer)
+        assert len(peer.taken) == 10
+        assert peer.connections <= 3
+    assert attempts(tmp_path) == {("accepted", 1): 10}
+
+
 @pytest.mark.shop(people=60, settings={"smtp.connections": 4})
 def test_a_server_that_throttles_slows_the_send_and_everybody_gets_theirs(shop):
-    taken, lock = deque(), Lock()
-
-    def dot(_, __):
-        with lock:
-            while taken and taken[0] < time.monotonic() - 1:
-                taken.popleft()
-            if len(taken) >= 14:
-                return "454 Throttling failure: Maximum sending rate exceeded."
-            taken.append(time.monotonic())
-            return "250 ok"
-
-    with smtp_peer(Script(dot=dot)) as peer:
+    with smtp_peer(Script(dot=Throttle(14, 1.0))) as peer:
         send(shop, peer)
         assert len(peer.recipients) < 90
     assert state(shop) == ("sent", None, {"accepted": 60})
@@ -217,8 +235,9 @@ def test_an_endpoint_that_is_not_there_holds_the_send_and_later_a_wrong_moment_h
 
 
 @pytest.mark.shop(text='{"to": {{ user_id | tojson }}}', campaign=None, imports=None, people=1)
-def test_a_conflict_after_a_try_without_an_answer_is_tried_again(shop, tmp_path):
-    replies = iter([(502, {}, ""), (409, {}, "still at it"), (200, {}, "{}")])
+@pytest.mark.parametrize("between", [[], [(429, {}, "")]])
+def test_a_conflict_after_a_try_without_an_answer_is_tried_again(shop, tmp_path, between):
+    replies = iter([(502, {}, ""), *between, (409, {}, "still at it"), (200, {}, "{}")])
     with api_peer(lambda _: next(replies)) as api:
         hook = ("--channel", "webhook", "--medium", "email", "--url", api.url, "--allow-private", "--dedupes")
         assert shop("campaign", "add", "hook", "--text", tmp_path / "hello.txt", *hook).code == 0

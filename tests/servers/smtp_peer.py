@@ -6,17 +6,54 @@ import ssl
 import subprocess
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-Said = str | Callable[[int, str], str]
-"""A reply, or what makes it from the messages accepted on this connection and the command (the recipient at the dot)."""
-
 HANG = "hang"
 DROP = "drop"
+OK = "250 2.0.0 Ok"
+
+
+@dataclass
+class Seen:
+    """What a connection has seen before: messages that were accepted on it, recipients that were named."""
+
+    accepted: int = 0
+    recipients: int = 0
+
+
+Said = str | Callable[[Seen, str], str]
+"""A reply, or what makes it from what the connection has seen and the command (the recipient at the dot)."""
+
+
+def after(reply: str, *, messages: int = 1_000_000, recipients: int = 1_000_000) -> Said:
+    """`reply` from so many messages or recipients on, on each connection."""
+    return lambda seen, _: reply if seen.accepted >= messages or seen.recipients >= recipients else OK
+
+
+@dataclass
+class Throttle:
+    """Says yes so often in so many seconds of its own clock, on all connections together, and else `reply`."""
+
+    most: int
+    seconds: float
+    reply: str = "454 Throttling failure: Maximum sending rate exceeded."
+    taken: "deque[float]" = field(default_factory=deque, repr=False)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __call__(self, _seen: Seen, _command: str) -> str:
+        with self.lock:
+            now = time.monotonic()
+            while self.taken and self.taken[0] < now - self.seconds:
+                self.taken.popleft()
+            if len(self.taken) >= self.most:
+                return self.reply
+            self.taken.append(now)
+            return OK
 
 
 @dataclass
@@ -35,8 +72,10 @@ class Script:
     quit: str = "221 bye"
     drop_in_data: int | None = None
     """Hang up after this many bytes of a message."""
-    closing_after: int | None = None
-    """Answer 421 to the MAIL after this many messages, on each connection."""
+    idle: float | None = None
+    """Hang up on who says nothing for so many seconds after a message."""
+    idle_reply: str = DROP
+    """What is said then first."""
     tls: ssl.SSLContext | None = None
     implicit_tls: bool = False
     after_starttls: bytes = b""
@@ -52,6 +91,9 @@ class Peer:
     connections: int = 0
     commands: list[str] = field(default_factory=list, repr=False)
     messages: list[bytes] = field(default_factory=list)
+    """What came as far as the dot."""
+    taken: list[bytes] = field(default_factory=list, repr=False)
+    """Those that were accepted there."""
     recipients: list[str] = field(default_factory=list)
     sockets: list[socket.socket] = field(default_factory=list, repr=False)
     stopped: threading.Event = field(default_factory=threading.Event)
@@ -77,12 +119,14 @@ class _Conversation:
         self.script = peer.script
         self.connection = connection
         self.file: BinaryIO = connection.makefile("rb")
-        self.accepted = 0
+        self.seen = Seen()
+        self.between = False
+        self.from_whom = self.to_whom = False
 
     def run(self) -> None:
         try:
             self.say(self.script.greeting)
-            while line := self.file.readline():
+            while line := self.next_line():
                 command = line.decode("utf-8").rstrip("\r\n")
                 self.peer.commands.append(command)
                 self.answer(command.split(":")[0].split(" ")[0].upper(), command)
@@ -91,6 +135,18 @@ class _Conversation:
         finally:
             self.file.close()
             self.connection.close()
+
+    def next_line(self) -> bytes:
+        """The next command; between two messages it is waited for as long as the script says."""
+        self.connection.settimeout(self.script.idle if self.between else None)
+        try:
+            return self.file.readline()
+        except TimeoutError:
+            self.say(self.script.idle_reply)
+            raise _HangUp from None
+        finally:
+            self.connection.settimeout(None)
+            self.between = False
 
     def say(self, reply: str) -> None:
         if reply == HANG:
@@ -112,11 +168,15 @@ class _Conversation:
             case "AUTH":
                 self.log_in(command)
             case "MAIL":
-                full = self.script.closing_after is not None and self.accepted >= self.script.closing_after
-                self.say("421 4.3.2 closing" if full else self.said(self.script.mail, command))
+                reply = self.said(self.script.mail, command)
+                self.from_whom, self.to_whom = reply.startswith("2"), False
+                self.say(reply)
             case "RCPT":
                 self.peer.recipients.append(command.partition("<")[2].rstrip(">"))
-                self.say(self.said(self.script.rcpt, command))
+                reply = self.said(self.script.rcpt, command) if self.from_whom else "503 5.5.1 need MAIL first"
+                self.seen.recipients += 1
+                self.to_whom |= reply.startswith("2")
+                self.say(reply)
             case "DATA":
                 self.say(self.script.data)
                 if self.script.data.startswith("354"):
@@ -125,7 +185,8 @@ class _Conversation:
                 self.say(self.script.quit)
                 raise _HangUp
             case _:
-                self.say("250 2.0.0 Ok")
+                self.say(OK)
+                self.between = verb == "RSET"
 
     def start_tls(self) -> None:
         assert self.script.tls
@@ -154,15 +215,19 @@ class _Conversation:
             if line == b".\r\n":
                 break
             body += line[1:] if line.startswith(b".") else line
-        reply = self.said(self.script.dot, self.peer.recipients[-1])
+        nobody = "554 5.5.1 no valid recipients"
+        reply = self.said(self.script.dot, self.peer.recipients[-1]) if self.to_whom else nobody
         self.peer.messages.append(bytes(body))
-        self.accepted += reply.startswith("2")
+        if reply.startswith("2"):
+            self.peer.taken.append(bytes(body))
+            self.seen.accepted += 1
         if self.script.pause:
             time.sleep(self.script.pause)
         self.say(reply)
+        self.between = True
 
     def said(self, reply: Said, command: str) -> str:
-        return reply if isinstance(reply, str) else reply(self.accepted, command)
+        return reply if isinstance(reply, str) else reply(self.seen, command)
 
 
 @contextmanager

@@ -50,9 +50,12 @@ def about(reply: Reply, *, retry_after: bool = False) -> About:
 
 def _about_later(reply: Reply) -> About:
     """Whose matter a temporary refusal to MAIL, RCPT, DATA or the dot is."""
+    if reply.code == _THROTTLED:
+        # Whatever stands behind it: a limit a second is said with 4.7.0 too, and a new connection does not help.
+        return About.RATE
     if reply.code == _CLOSING or reply.command == "MAIL" or reply.enhanced in _SESSION:
         return About.CONNECTION
-    return About.RATE if reply.code == _THROTTLED else About.PERSON
+    return About.PERSON
 
 
 def hold_reason(reply: Reply) -> str:

@@ -116,11 +116,14 @@ def record(store: Store, trigger: Trigger, outcomes: Sequence[tuple[Grant, Outco
 
 
 def return_to_pending(store: Store, trigger: Trigger, grants: Sequence[Grant]) -> None:
-    """Inside a transaction: intents of messages that provably were not begun."""
+    """Inside a transaction: intents of messages that provably were not begun.
+
+    That an earlier try had no answer is kept: the receiver may be at that one still.
+    """
     store.db.executemany(
-        "UPDATE deliveries SET state = 'pending', attempts = attempts - 1 WHERE trigger_id = ? AND profile_id = ?"
-        " AND state = 'attempting'",
-        [(trigger.id, grant.profile) for grant in grants],
+        "UPDATE deliveries SET state = 'pending', reason = ?, attempts = attempts - 1 WHERE trigger_id = ?"
+        " AND profile_id = ? AND state = 'attempting'",
+        [("no_answer" if grant.unanswered else None, trigger.id, grant.profile) for grant in grants],
     )
 
 
@@ -182,7 +185,7 @@ SHUFFLED = "((d.profile_id * 2654435761 + d.trigger_id) & 4294967295)"
 
 class Granter:
     """Hands out the next messages of a send, in the order of the profiles, retries that are due first, those last whom an
-    earlier claim could not send to through no fault of theirs.
+    earlier claim could not send to through no fault of theirs; who is offered again comes when the others have had a turn.
 
     `below` grants a canary only: people whose `SHUFFLED` number is smaller. `fresh` False grants retries only.
     """
@@ -192,7 +195,7 @@ class Granter:
     ) -> None:
         self._store, self._trigger, self._campaign = store, trigger, campaign
         self._fresh = fresh
-        self._after, self._last, self._pending = 0, False, fresh
+        self._after, self._last, self._pending, self._again = 0, False, fresh, False
         self._held_back: set[int] = set()
         self._part = f" AND {SHUFFLED} < {below}" if below is not None else ""
         columns = select_profile(campaign.kinds)
@@ -210,10 +213,16 @@ class Granter:
         )
         return None if soonest is None else int(soonest)
 
-    def offer_again(self, grants: Sequence[Grant]) -> None:
-        """These are pending as before."""
-        self._after = min(self._after, *(grant.profile - 1 for grant in grants)) if not self._last else 0
-        self._last, self._pending = False, self._fresh
+    def offer_again(self) -> None:
+        """Some who were granted are pending as before; the others come first, so that none whom a connection ends over
+        stops them.
+        """
+        self._again = self._fresh
+        if not self._pending:
+            self._begin_again()
+
+    def _begin_again(self) -> None:
+        self._after, self._last, self._pending, self._again = 0, False, self._again, False
 
     def leave_out(self, grants: Sequence[Grant]) -> None:
         """These are pending, and not to be granted again in this claim."""
@@ -261,6 +270,8 @@ class Granter:
                 self._after = found[-1]["profile_id"]
             if len(found) < wanted:
                 self._after, self._pending, self._last = 0, not self._last, True
+                if not self._pending:
+                    self._begin_again()
         return rows
 
     def _grant(self, row: Any, at: datetime) -> Grant | None:

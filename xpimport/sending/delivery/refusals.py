@@ -13,7 +13,7 @@ from xpimport.sending.channels import Outcome
 from xpimport.sending.delivery.ledger import Grant
 
 OFFERED_AGAIN = 3
-"""How often a person is offered again because of a connection before it counts as an attempt."""
+"""How often a person is offered again because of a connection, while others get theirs, before it counts as an attempt."""
 PATIENCE = 30.0
 """Seconds without an acceptance after which a send that was slowed down waits for another tick."""
 SHORT_WAIT = 5.0
@@ -56,7 +56,8 @@ class Refusals:
         self._row, self._everybody = Row(), Everybody()
         self._ours: dict[int, tuple[Grant, Outcome]] = {}
         self._again: Counter[int] = Counter()
-        self._in_vain = self._log_ins = 0
+        self._accepted_before: dict[int, int] = {}
+        self._in_vain = self._log_ins = self._accepted = 0
         self._accepted_at = time.monotonic()
 
     @property
@@ -99,6 +100,7 @@ class Refusals:
             return
         self._everybody.answered()
         if outcome.state == ACCEPTED:
+            self._accepted += 1
             self._accepted_at = time.monotonic()
             self._pace.accepted(self._accepted_at)
             self._in_vain = self._log_ins = 0
@@ -123,7 +125,9 @@ class Refusals:
     def _disconnected(self, found: Sorted, grant: Grant, outcome: Outcome) -> None:
         self._again[grant.profile] += 1
         self._in_vain += 1
-        if self._again[grant.profile] > OFFERED_AGAIN:
+        # While nobody gets theirs it is the server that is not there; only beside others it can be this person.
+        before = self._accepted_before.setdefault(grant.profile, self._accepted)
+        if self._accepted > before and self._again[grant.profile] > OFFERED_AGAIN:
             found.final.append((grant, outcome))
         else:
             found.back.append(grant)

@@ -158,7 +158,7 @@ class SendLoop:
         if again := [*self._unsent, *found.back]:
             ledger.return_to_pending(self.store, self.trigger, again)
             self._unsent = []
-            self.granter.offer_again(again)
+            self.granter.offer_again()
         self._heed()
 
     def _heed(self) -> None:
