@@ -38,7 +38,7 @@ def test_imports_run_one_way_and_in_no_circle():
         ("importing/guards.py", "from xpimport.sending import triggers"),
         ("sending/channels/smtp_connection.py", "from xpimport.sending.channels import smtp_session"),
         ("rules/trigger.py", "if TYPE_CHECKING:\n    from xpimport.flow import tick"),
-        ("tracking/__init__.py", ""),
+        ("elsewhere/__init__.py", ""),
     ],
     ids=["rules to store", "stage to stage", "a circle", "for type checking", "a folder without a place"],
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from xpimport.rules.bounces import is_bounce
+from xpimport.rules.bounces import Bounce, bounce_of, is_bounce
 from xpimport.rules.replies import DOT, MAX_LINE, http_reply, smtp_reply
 
 
@@ -59,3 +59,27 @@ def test_a_reply_is_reported_in_one_printable_line_of_bounded_length() -> None:
     assert smtp_reply(DOT, 554, "5.7.1 two\nlines\x1b[31m\tred").said == "554 5.7.1 two lines [31m red"
     assert len(smtp_reply(DOT, 554, "x" * 100_000).said) == MAX_LINE
     assert len(smtp_reply(DOT, 554, "x" * 100_000).text) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "permanent", "expected"),
+    [
+        ("5.1.1", "550 5.1.1 unknown", None, Bounce.GONE),
+        ("5.1.2", "host not found", None, Bounce.GONE),
+        ("5.1.10", "null MX", None, Bounce.GONE),
+        ("5.2.2", "mailbox full", True, Bounce.OTHER),
+        ("5.7.1", "blocked using a list", True, Bounce.OTHER),
+        ("4.2.2", "mailbox full", True, None),
+        ("4.4.1", "no answer", None, None),
+        ("5.0.0", "550 No such user here", None, Bounce.GONE),
+        ("5.0.0", "550 message content rejected", True, Bounce.OTHER),
+        ("", "User unknown", None, Bounce.GONE),
+        ("", "mailbox is full", True, Bounce.OTHER),
+        ("", "", True, Bounce.GONE),
+        ("", "", False, Bounce.OTHER),
+        ("", "permanent error", None, Bounce.OTHER),
+        ("2.1.5", "delivered", None, None),
+    ],
+)
+def test_a_report_says_whether_the_mailbox_is_gone_refused_or_tried_again(status, text, permanent, expected):
+    assert bounce_of(status, text, permanent=permanent) == expected

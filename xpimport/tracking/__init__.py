@@ -1,0 +1,1 @@
+"""WHAT BECAME OF IT: events that come back to a message, matched by its key, counted once."""
