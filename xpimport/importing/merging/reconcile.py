@@ -10,6 +10,7 @@ from xpimport.importing.consent import collect_opt_outs, collect_opt_outs_of_oth
 from xpimport.importing.formats.opening import open_list
 from xpimport.importing.merging.parts import schema
 from xpimport.importing.sources.source import SourceFile
+from xpimport.importing.staging.sort import written_columns
 from xpimport.importing.staging.stage import Staged, options_of
 from xpimport.importing.tasks import Run
 from xpimport.rules.definition import SUBSCRIPTION, SUBSCRIPTION_TIME
@@ -77,12 +78,12 @@ def _unfit(run: Run, attributes: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _reject(store: Store, staged: Staged, condition: str, column: str, reason: str) -> None:
     """Move the rows that meet a condition to the rejected; an earlier row of the same person takes the place of one."""
-    schemas = [schema(number) for number in range(len(staged.parts))]
+    schemas, columns = [schema(number) for number in range(len(staged.parts))], written_columns(staged.attributes)
     says_no = " OR ".join(f"s.{name} = 0" for name in SUBSCRIPTION.values() if name in staged.attributes)
     for part in schemas:
         for table in ("replaced", "people"):
             if says_no:
-                own = ", ".join(f's."{name}"' for name in ("row", "key", *staged.attributes))
+                own = ", ".join(f's."{name}"' for name in ("row", "key", *columns))
                 store.db.execute(
                     f"INSERT INTO {part}.opting_out SELECT {own} FROM {part}.{table} s WHERE ({condition}) AND ({says_no})"
                 )
@@ -91,8 +92,8 @@ def _reject(store: Store, staged: Staged, condition: str, column: str, reason: s
                 (column, reason),
             )
         store.db.execute(f"DELETE FROM {part}.replaced WHERE row IN (SELECT row FROM {part}.rejected)")
-    names = ", ".join(["row", *(f'"{name}"' for name in staged.attributes)])
-    chosen = ", ".join(["max(s.row) AS row", *(f's."{name}"' for name in staged.attributes)])
+    names = ", ".join(["row", *(f'"{name}"' for name in columns)])
+    chosen = ", ".join(["max(s.row) AS row", *(f's."{name}"' for name in columns)])
     spare = " UNION ALL ".join(f"SELECT key, {names} FROM {part}.replaced" for part in schemas)
     for part in schemas:
         gone = f"row IN (SELECT row FROM {part}.rejected)"
