@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from xpimport.clock import to_text
-from xpimport.importing.consent import collect_opt_outs, collect_opt_outs_of_other_rows, match_folded
+from xpimport.importing.consent import collect_opt_outs, collect_opt_outs_of_other_rows, find_last_rows, match_folded
 from xpimport.importing.formats.opening import open_list
 from xpimport.importing.merging.parts import schema
 from xpimport.importing.sources.source import SourceFile
@@ -174,6 +174,7 @@ def record_opt_outs(store: Store, run: Run, staged: Staged) -> None:
     parts = [schema(number) for number in range(len(staged.parts))]
     for part in parts:
         match_folded(store, staged.attributes, f"{part}.people")
+    find_last_rows(store, staged.attributes, parts)
     for medium, column in SUBSCRIPTION.items():
         if column not in staged.attributes:
             continue
@@ -183,6 +184,7 @@ def record_opt_outs(store: Store, run: Run, staged: Staged) -> None:
         collect_opt_outs_of_other_rows(store, run, medium, staged.attributes, parts)
         _keep_opt_outs(store, run, medium)
         store.db.execute("DROP TABLE temp.outs")
+    store.db.execute("DROP TABLE temp.last_rows")
 
 
 def count_consent(store: Store, run: Run, staged: Staged) -> ConsentCounts:
