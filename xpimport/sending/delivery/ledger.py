@@ -160,7 +160,8 @@ def refund(store: Store, trigger: Trigger, people: Sequence[int]) -> None:
 def record_bounces(store: Store, medium: str, outcomes: Sequence[tuple[Grant, Outcome]]) -> None:
     """Inside a transaction: addresses that the server does not know are not written to again."""
     gone = [grant.job[2] for grant, outcome in outcomes if outcome.state == FAILED and is_bounce(outcome.reply)]
-    suppress(store, [(address_key(medium, address), medium, "bounced", to_text(now())) for address in gone])
+    if gone:
+        suppress(store, [(address_key(medium, address), medium, "bounced", to_text(now())) for address in gone])
 
 
 def _retry_at(at: datetime, grant: Grant, outcome: Outcome) -> int | None:
@@ -231,6 +232,7 @@ class Granter:
     def next(self, wanted: int) -> list[Grant]:
         """Inside a transaction: intents for up to `wanted` messages, each looked at again for consent."""
         at = now()
+        text = at.isoformat()
         grants: list[Grant] = []
         looked = 0
         while len(grants) < wanted and looked < LOOKED_AT:
@@ -238,7 +240,7 @@ class Granter:
             if not rows:
                 break
             looked += len(rows)
-            found = [grant for row in rows if (grant := self._grant(row, at)) is not None]
+            found = [grant for row in rows if (grant := self._grant(row, at, text)) is not None]
             # Before the next look: a retry that is not yet marked would be found a second time.
             record_intents(self._store, self._trigger, [(grant.job[2], grant.profile) for grant in found], at)
             grants += found
@@ -274,7 +276,7 @@ class Granter:
                     self._begin_again()
         return rows
 
-    def _grant(self, row: Any, at: datetime) -> Grant | None:
+    def _grant(self, row: Any, at: datetime, text: str) -> Grant | None:
         reason = self._why_not(row)
         if reason is not None:
             self._exclude(row, reason, None, at)
@@ -289,7 +291,7 @@ class Granter:
         return Grant(
             row["profile_id"],
             row["attempts"] + 1,
-            (key, values, address, at.isoformat(), token),
+            (key, values, address, text, token),
             refused_before=row["refused_claims"] > 0,
             unanswered=row["reason"] in _UNANSWERED,
         )
