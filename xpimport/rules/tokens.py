@@ -5,6 +5,7 @@ letters, which survives folded case and fits the local part of an address. The e
 an older copy of itself, so that a number that is given out again never makes the same key.
 """
 
+import hashlib
 import hmac
 import struct
 from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
@@ -101,6 +102,11 @@ def _tag(secret: bytes, purpose: Purpose, plain: bytes) -> bytes:
 def read_unsubscribe_token(secret: bytes, token: str) -> Named | None:
     """Whom an opt-out token names, of whatever age: an opt-out is never refused because its message is old."""
     return read_key(secret, Purpose.UNSUBSCRIBE, token) or _read_old_token(secret, token)
+
+
+def old_key_of(store_id: str, trigger: int, profile: int) -> str:
+    """The key of a person's message in a send that began before keys had epochs; the same on every attempt."""
+    return hashlib.sha256(f"{store_id}/{trigger}/{profile}".encode()).hexdigest()[:32]
 
 
 def make_old_token(secret: bytes, trigger: int, profile: int) -> str:

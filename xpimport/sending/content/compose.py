@@ -1,8 +1,6 @@
 """One person's message of a campaign, ready for its channel; the same in this process and in a sender's."""
 
-import hashlib
 import json
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,7 +17,6 @@ from xpimport.sending.channels.declaration import Content
 from xpimport.sending.channels.registry import channel_kind
 from xpimport.sending.content.mime import MessageSkeleton
 from xpimport.sending.content.render import NotPersonalised, Rendered, Templates, compile_templates
-from xpimport.store.database import Store
 
 DEFAULT_SENDER = "xpimport@localhost"
 
@@ -171,24 +168,6 @@ def composer(content: MessageContent) -> Composer:
         link=content.get("link", ""),
         mailbox=f"mailto:{quote(options.get('unsubscribe') or skeleton.sender, safe='@+')}?subject=unsubscribe%20",
     )
-
-
-def old_key_of(store_id: str, trigger: int, profile: int) -> str:
-    """The key of a person's message in a send that began before keys had epochs; the same on every attempt."""
-    return hashlib.sha256(f"{store_id}/{trigger}/{profile}".encode()).hexdigest()[:32]
-
-
-def secret_of(store: Store) -> bytes:
-    """What this store signs opt-out tokens with; made when first asked for."""
-    found = store.scalar("SELECT value FROM settings WHERE name = 'store.secret'")
-    if found is None:
-        with store.writing():
-            store.db.execute(
-                "INSERT INTO settings (name, value) VALUES ('store.secret', ?) ON CONFLICT DO NOTHING",
-                (secrets.token_hex(32),),
-            )
-        found = store.scalar("SELECT value FROM settings WHERE name = 'store.secret'")
-    return bytes.fromhex(found)
 
 
 def select_profile(kinds: Mapping[str, str]) -> str:

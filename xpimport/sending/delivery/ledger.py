@@ -10,14 +10,15 @@ from xpimport.clock import now, to_text
 from xpimport.errors import Invalid
 from xpimport.rules.bounces import is_bounce
 from xpimport.rules.definition import ADDRESS
-from xpimport.rules.delivery import FAILED, RETRY, SETTLED, Verdict
+from xpimport.rules.delivery import FAILED, RETRY, SETTLED, UNCERTAIN, Verdict, sql_in
+from xpimport.rules.engagement import PROOFS
 from xpimport.rules.throttle import retry_wait
-from xpimport.rules.tokens import Purpose, make_key, make_old_token
+from xpimport.rules.tokens import Purpose, make_key, make_old_token, old_key_of
 from xpimport.rules.trigger import backoff
 from xpimport.rules.values import address_key
 from xpimport.sending.audience.exclusion import blocked
 from xpimport.sending.channels import Outcome
-from xpimport.sending.content.compose import Job, address_of, old_key_of, select_profile
+from xpimport.sending.content.compose import Job, address_of, select_profile
 from xpimport.sending.triggers import Trigger, check_mine, obstacle
 from xpimport.store.addresses import suppress
 from xpimport.store.claims import heartbeat
@@ -62,11 +63,23 @@ def mark_interrupted(store: Store, trigger: Trigger) -> int:
     """
     with store.writing():
         check_mine(store, trigger)
-        return store.db.execute(
+        found = store.db.execute(
             "UPDATE deliveries SET state = 'uncertain', reason = 'interrupted', changed_at = ? WHERE trigger_id = ?"
             " AND state = 'attempting'",
             (int(now().timestamp()), trigger.id),
         ).rowcount
+        heed_events(store, trigger)
+        return found
+
+
+def heed_events(store: Store, trigger: Trigger) -> None:
+    """Inside a transaction: whatever came back before a message's outcome was recorded proves that it was accepted."""
+    store.db.execute(
+        f"UPDATE deliveries SET state = 'accepted', reason = NULL, detail = NULL, retry_at = NULL"
+        f" WHERE trigger_id = ? AND {sql_in('state', (UNCERTAIN, RETRY))} AND profile_id IN (SELECT profile_id FROM events"
+        f" WHERE trigger_id = ? AND kind IN ({', '.join(str(int(kind)) for kind in sorted(PROOFS))}))",
+        (trigger.id, trigger.id),
+    )
 
 
 def verdict(store: Store, trigger: Trigger) -> Verdict:

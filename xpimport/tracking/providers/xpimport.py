@@ -11,7 +11,7 @@ from xpimport.rules.events import Kind, Machine, NotUnderstood, Reported
 from xpimport.tracking.providers.declaration import ProviderKind, Said
 
 _KINDS = {kind.word: kind for kind in Kind}
-_MACHINES = {kind.word: kind for kind in Machine} | {"": Machine.NONE}
+_MACHINES = {kind.word: kind for kind in Machine if kind is not Machine.HASTE} | {"": Machine.NONE}
 
 
 def parse(value: object) -> Iterator[Said]:
@@ -34,7 +34,7 @@ def _event(item: object) -> Said:
         return NotUnderstood("time is neither a number nor a text")
     which = Machine.PROVIDER if machine is True else _MACHINES.get(str(machine or ""))
     if which is None:
-        return NotUnderstood(f"machine is neither true nor one of {', '.join(kind.word for kind in Machine)}")
+        return NotUnderstood(f"machine is neither true nor one of {', '.join(filter(None, _MACHINES))}")
     detail = " ".join(filter(None, (words["status"], words["detail"]))) or None
     gone = False
     if kind is Kind.BOUNCED:
