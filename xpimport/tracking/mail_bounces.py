@@ -66,7 +66,17 @@ def failures_in_fields(texts: Iterable[str], words: str) -> list[Failure] | None
         return None
     failed = [block for block in blocks if _has_failed(block)]
     found = (_failure(block, words if len(failed) == 1 else "") for block in failed)
-    return [failure for failure in found if failure]
+    return _once(failure for failure in found if failure)
+
+
+def _once(failures: Iterable[Failure]) -> list[Failure]:
+    """One for each address, which some programs name once for each time that they tried; gone if any says so."""
+    by_address: dict[str, Failure] = {}
+    for failure in failures:
+        name = (failure.address or "").lower()
+        if name not in by_address or failure.gone > by_address[name].gone:
+            by_address[name] = failure
+    return list(by_address.values())
 
 
 def _blocks(text: str) -> Iterator[dict[str, str]]:
@@ -97,11 +107,10 @@ def _failure(block: dict[str, str], words: str) -> Failure | None:
     status = _status(block)
     if status in _UNCLEAR:
         status = _clearer(status, diagnostic)
-    bounce = bounce_of(status, diagnostic or words)
-    if bounce is None:
-        return None
     address = _address(block.get("original-recipient", "")) or _address(block.get("final-recipient", ""))
-    return Failure(address, bounce is Bounce.GONE, _detail(status, diagnostic or words))
+    about = diagnostic or (address and _about(address, words)) or words
+    bounce = bounce_of(status, about)
+    return None if bounce is None else Failure(address, bounce is Bounce.GONE, _detail(status, about))
 
 
 def _clearer(status: str, diagnostic: str) -> str:

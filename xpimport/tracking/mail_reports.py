@@ -27,6 +27,7 @@ _SERVER = re.compile(
     r"|administrator",
     re.IGNORECASE,
 )
+_OWN_NAME = re.compile(r"(?:mailer-daemon|postmaster)@", re.IGNORECASE)
 _ADDRESS = re.compile(r"[^\s<>\"'();:,]+@[^\s<>\"'();:,]+")
 
 _RECEIPT = "message/disposition-notification"
@@ -65,10 +66,13 @@ def parse(octets: bytes, verified: Verified) -> Said | NotUnderstood | None:
 
 def _reported(mail: ReadMail, octets: bytes, ours: Callable[[str], bool]) -> Said | NotUnderstood | None:
     from_server, automatic = _is_from_server(mail), _answers_by_itself(mail)
-    if status := status_texts(mail, trusted=bool(from_server) and not automatic):
+    status = status_texts(mail, trusted=bool(from_server) and not automatic)
+    if status:
         failures = failures_in_fields(status, words_of(mail))
-        if failures is None:
-            return NotUnderstood("it is a delivery report that says of no recipient what became of the message")
+        if failures is None:  # it has fields, but of no recipient: some programs say the rest to people only
+            failures = failures_in_words(octets, words_of(mail))
+            if not failures:
+                return NotUnderstood("it is a delivery report that says of no recipient what became of the message")
         return _bounced(mail, failures, message_key(mail, status, ours) or answered_key(mail, status, ours))
     if (feedback := _feedback(mail)) is not None:
         return _complained(mail, feedback, message_key(mail, (), ours))
@@ -134,8 +138,8 @@ def _is_from_server(mail: ReadMail) -> bool | None:
 
 
 def _answers_by_itself(mail: ReadMail) -> bool:
-    """Whether a program answers for a person who is away. Exim marks its reports so too, but names who failed."""
-    if "x-failed-recipients" in mail.fields:
+    """Whether a program answers for a person who is away. Mail servers mark their reports in the same way."""
+    if "x-failed-recipients" in mail.fields or _OWN_NAME.match(_address(mail.field("from")) or ""):
         return False
     return (
         mail.field("auto-submitted").lower().startswith("auto-replied")

@@ -19,7 +19,7 @@ _LONGEST_LINE = 1 << 16
 _FROM_LINE = re.compile(rb"From .*\d\d?:\d\d.*\d{4}")
 _FROM_START = b"From "
 _ESCAPED = re.compile(rb">+From ")
-_FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
+_FIELD = re.compile(rb"[A-Za-z0-9][-\w.]*[ \t]*:")
 _BOM = b"\xef\xbb\xbf"
 _PACKED = {
     b"\x1f\x8b": "zcat",
