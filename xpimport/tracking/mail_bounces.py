@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from xpimport.rules.bounces import Bounce, bounce_of
-from xpimport.tracking.mail_text import ReadMail, unix_lines
+from xpimport.tracking.mail_text import ReadMail, address_in, unix_lines
 
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _RECIPIENT = re.compile(r"^(?:Final|Original)-Recipient[ \t]*:", re.IGNORECASE | re.MULTILINE)
@@ -14,7 +14,6 @@ _FIELD = re.compile(r"^([!-9;-~]+)[ \t]*:[ \t]*(.*(?:\n[ \t]+\S.*)*)", re.MULTIL
 _BEGINS = frozenset({"original-recipient", "final-recipient", "action"})
 _FAILED = ("fail", "error")  # OpenSMTPD wrote error
 
-_ADDRESS = re.compile(r"[^\s<>\"'();:,]+@[^\s<>\"'();:,]+")
 _ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
 _REPLY_4 = re.compile(r"(?<![\d.:])4[25]\d(?=[ -])")
 _REPLY_5 = re.compile(r"(?<![\d.:])5[05]\d(?=[ -])")
@@ -107,7 +106,7 @@ def _failure(block: dict[str, str], words: str) -> Failure | None:
     status = _status(block)
     if status in _UNCLEAR:
         status = _clearer(status, diagnostic)
-    address = _address(block.get("original-recipient", "")) or _address(block.get("final-recipient", ""))
+    address = address_in(block.get("original-recipient", "")) or address_in(block.get("final-recipient", ""))
     about = diagnostic or (address and _about(address, words)) or words
     bounce = bounce_of(status, about)
     return None if bounce is None else Failure(address, bounce is Bounce.GONE, _detail(status, about))
@@ -126,11 +125,6 @@ def code_in(text: str) -> str:
     if final or _REPLY_5.search(text):
         return final
     return next((code for code in codes if code.startswith("4")), "4.0.0" if _REPLY_4.search(text) else "")
-
-
-def _address(text: str) -> str | None:
-    found = _ADDRESS.search(text[:_LONGEST_DETAIL])
-    return found[0] if found else None
 
 
 def _detail(status: str, text: str) -> str:
@@ -179,7 +173,7 @@ def _final(octets: bytes) -> set[str]:
     except Exception:  # noqa: BLE001 - guesses of many kinds over bytes that anybody may send
         return set()
     addresses = {address.decode("ascii", "replace").strip("<> ") for address in final - temporary}
-    return {address for address in addresses if _ADDRESS.fullmatch(address)}
+    return {address for address in addresses if address_in(address) == address}
 
 
 def _about(address: str, words: str) -> str:

@@ -12,7 +12,7 @@ from xpimport.rules.events import Kind, NotUnderstood, Reported
 from xpimport.rules.tokens import Purpose
 from xpimport.tracking.mail_bounces import Failure, failures_in_fields, failures_in_words, status_texts, words_of
 from xpimport.tracking.mail_keys import answered_key, message_key, opt_out_token
-from xpimport.tracking.mail_text import ReadMail, read_mail
+from xpimport.tracking.mail_text import ReadMail, address_in, read_mail
 
 PROVIDER = "mail"
 
@@ -28,7 +28,6 @@ _SERVER = re.compile(
     re.IGNORECASE,
 )
 _OWN_NAME = re.compile(r"(?:mailer-daemon|postmaster)@", re.IGNORECASE)
-_ADDRESS = re.compile(r"[^\s<>\"'();:,]+@[^\s<>\"'();:,]+")
 
 _RECEIPT = "message/disposition-notification"
 _FEEDBACK = "message/feedback-report"
@@ -50,10 +49,10 @@ class NoKey:
     detail: str | None = None
 
 
-Said = list[Reported | NoKey]
+Reports = list[Reported | NoKey]
 
 
-def parse(octets: bytes, verified: Verified) -> Said | NotUnderstood | None:
+def parse(octets: bytes, verified: Verified) -> Reports | NotUnderstood | None:
     """What a mail of any bytes reports; None: nothing, as letters of people, automatic answers and advertisements."""
     mail = read_mail(octets)
     if mail is None:
@@ -64,7 +63,7 @@ def parse(octets: bytes, verified: Verified) -> Said | NotUnderstood | None:
     return _reported(mail, octets, lambda key: verified(key, Purpose.MESSAGE))
 
 
-def _reported(mail: ReadMail, octets: bytes, ours: Callable[[str], bool]) -> Said | NotUnderstood | None:
+def _reported(mail: ReadMail, octets: bytes, ours: Callable[[str], bool]) -> Reports | NotUnderstood | None:
     from_server, automatic = _is_from_server(mail), _answers_by_itself(mail)
     status = status_texts(mail, trusted=bool(from_server) and not automatic)
     if status:
@@ -79,14 +78,14 @@ def _reported(mail: ReadMail, octets: bytes, ours: Callable[[str], bool]) -> Sai
     if automatic or _RECEIPT in (part.type for part in mail.parts):
         return None
     if _SUBJECT_ALONE.fullmatch(mail.field("subject")):
-        return [NoKey(Kind.UNSUBSCRIBED, _address(mail.field("from")), mail.time())]
+        return [NoKey(Kind.UNSUBSCRIBED, address_in(mail.field("from")), mail.time())]
     if from_server is False:
         return None
     return _bounced(mail, failures_in_words(octets, words_of(mail)), message_key(mail, (), ours))
 
 
-def _bounced(mail: ReadMail, failures: Iterable[Failure], key: str | None) -> Said | None:
-    said: Said = []
+def _bounced(mail: ReadMail, failures: Iterable[Failure], key: str | None) -> Reports | None:
+    said: Reports = []
     for number, failure in enumerate(failures):
         address, gone, detail = failure.address, failure.gone, failure.detail
         if key is None:
@@ -112,7 +111,7 @@ def _feedback(mail: ReadMail) -> str | None:
     return None
 
 
-def _complained(mail: ReadMail, feedback: str, key: str | None) -> Said | None:
+def _complained(mail: ReadMail, feedback: str, key: str | None) -> Reports | None:
     """A type that is missing or not known is a complaint too. The address is often hidden, so only our key says who."""
     found = _FEEDBACK_TYPE.search(feedback)
     kind = found[1].lower() if found else ""
@@ -121,7 +120,7 @@ def _complained(mail: ReadMail, feedback: str, key: str | None) -> Said | None:
     if key is not None:
         return [Reported(Kind.COMPLAINED, PROVIDER, mail.time(), key, id=_id(mail), detail=kind or None)]
     of = _COMPLAINED_OF.search(feedback)
-    return [NoKey(Kind.COMPLAINED, _address(of[1]) if of else None, mail.time(), detail=kind or None)]
+    return [NoKey(Kind.COMPLAINED, address_in(of[1]) if of else None, mail.time(), detail=kind or None)]
 
 
 # Who wrote it
@@ -139,7 +138,7 @@ def _is_from_server(mail: ReadMail) -> bool | None:
 
 def _answers_by_itself(mail: ReadMail) -> bool:
     """Whether a program answers for a person who is away. Mail servers mark their reports in the same way."""
-    if "x-failed-recipients" in mail.fields or _OWN_NAME.match(_address(mail.field("from")) or ""):
+    if "x-failed-recipients" in mail.fields or _OWN_NAME.match(address_in(mail.field("from")) or ""):
         return False
     return (
         mail.field("auto-submitted").lower().startswith("auto-replied")
@@ -147,11 +146,6 @@ def _answers_by_itself(mail: ReadMail) -> bool:
         or "x-autorespond" in mail.fields
         or mail.field("precedence").lower() in ("auto_reply", "auto-reply")
     )
-
-
-def _address(text: str) -> str | None:
-    found = _ADDRESS.search(text[:300])
-    return found[0] if found else None
 
 
 def _id(mail: ReadMail, number: int = 0) -> str | None:

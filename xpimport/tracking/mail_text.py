@@ -19,6 +19,9 @@ _LONGEST_TEXT = 1 << 20
 _MOST_FIELDS = 1000
 _MOST_PARTS = 100
 
+_ADDRESS = re.compile(r"[^\s<>\"'();:,]+@[^\s<>\"'();:,]+")
+_LONGEST_ADDRESS = 300
+
 _TIMES = (("received", ";"), ("date", ""))
 """Where the time of a mail is: what our own server wrote on top, behind the last semicolon, before what its sender says."""
 
@@ -72,6 +75,12 @@ def read_mail(octets: bytes) -> ReadMail | None:
 def unix_lines(octets: bytes) -> bytes:
     """The same lines, whichever of the three ends they had."""
     return octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def address_in(text: str) -> str | None:
+    """The first address in a field; None where it has none."""
+    found = _ADDRESS.search(text[:_LONGEST_ADDRESS])
+    return found[0] if found else None
 
 
 @cache
