@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xpimport.rules.engagement import BOUNCED_LATER, MOST, Event, Tally, settled, state_after, tallies
+from xpimport.rules.engagement import BOUNCED_LATER, ENGAGED, MOST, Event, Tally, settled, state_after, tallies
 from xpimport.rules.events import Kind, Machine
 
 SENT = 1_000_000
@@ -36,7 +36,7 @@ def test_it_does_not_matter_how_often_or_in_which_order_events_are_told(events, 
     for start in range(pieces):
         kept = settled([*kept, *told[start::pieces]], SENT)
     assert sorted(kept) == expected
-    assert tallies(kept) == tallies(expected)
+    assert tallies(kept, "accepted") == tallies(expected, "accepted")
 
 
 def test_of_many_events_of_a_kind_the_earliest_are_kept_and_the_first_of_a_person():
@@ -44,7 +44,10 @@ def test_of_many_events_of_a_kind_the_earliest_are_kept_and_the_first_of_a_perso
     kept = settled([*machines, event(Kind.OPENED, 99, LATER + 99)], SENT)
     assert len(kept) == MOST
     assert kept[-1].key == 99
-    assert tallies(kept) == {Kind.OPENED: Tally(total=1, people=1, machine_total=MOST - 1)}
+    assert tallies(kept, "accepted") == {
+        Kind.OPENED: Tally(total=1, people=1, machine_total=MOST - 1),
+        ENGAGED: Tally(people=1),
+    }
 
 
 @pytest.mark.parametrize(
@@ -58,9 +61,8 @@ def test_of_many_events_of_a_kind_the_earliest_are_kept_and_the_first_of_a_perso
     ],
 )
 def test_a_click_by_a_scanner_is_told_by_its_haste(clicks, people):
-    found = tallies(
-        settled([event(Kind.CLICKED, n, SENT + at, link=link) for n, (at, link) in enumerate(clicks)], SENT)
-    )
+    told = [event(Kind.CLICKED, n, SENT + at, link=link) for n, (at, link) in enumerate(clicks)]
+    found = tallies(settled(told, SENT), "accepted")
     assert found[Kind.CLICKED].people == people
     assert found[Kind.CLICKED].machine_people == 1 - people
 

@@ -22,6 +22,7 @@ from xpimport.tracking.counting import counted
 KILLED = Path(__file__).parents[1] / "servers" / "killed.py"
 SENT, SENT_AT, LATER = "2026-11-24T09:00:00Z", 1_795_510_800, "2026-11-25T09:00:00Z"
 INGEST = ("event", "ingest", "-", "--provider", "xpimport")
+COUNTERS = "kind, total, people, machine_total, machine_people"
 PEOPLE = 4
 
 pytestmark = pytest.mark.shop(people=PEOPLE, now="2026-11-24T08:00:00Z")
@@ -61,13 +62,13 @@ def outcome(db: Path) -> list[list[tuple[object, ...]]]:
     with closing(sqlite3.connect(db)) as look:
         return [
             [tuple(row) for row in look.execute(sql)]
-            for sql in (
+            for sql in [
                 "SELECT profile_id, state, reason FROM deliveries ORDER BY 1",
-                "SELECT kind, total, people, machine_total, machine_people FROM engagement WHERE total + machine_total > 0",
+                f"SELECT {COUNTERS} FROM engagement WHERE total + people + machine_total > 0",
                 "SELECT address FROM suppressions ORDER BY 1",
                 "SELECT address FROM opt_outs ORDER BY 1",
                 "SELECT profile_id, kind, event_key, at, machine, detail FROM events ORDER BY 1, 2, 3",
-            )
+            ]
         ]
 
 

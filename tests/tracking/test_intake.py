@@ -57,7 +57,10 @@ def ingest(xp, events: Iterable[object], now: str = LATER, *options: str):
 
 def counted(db: Path) -> dict[int, tuple[object, ...]]:
     return {
-        row[0]: row[1:] for row in ask(db, "SELECT kind, total, people, machine_total, machine_people FROM engagement")
+        row[0]: row[1:]
+        for row in ask(
+            db, "SELECT kind, total, people, machine_total, machine_people FROM engagement WHERE kind BETWEEN 1 AND 6"
+        )
     }
 
 

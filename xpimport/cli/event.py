@@ -31,6 +31,22 @@ def ingest(
     _tell(taken, strict=strict_exit, json=json)
 
 
+@app.command("bounces", epilog="Example: xpimport event bounces /var/mail/bounces")
+def bounces(
+    ctx: typer.Context,
+    mailbox: Annotated[str, typer.Argument(help="A Maildir, an mbox, one mail; - is a mail on stdin.")],
+    strict_exit: Strict = False,
+    json: Json = False,
+) -> None:
+    """Take in what comes back by mail: bounces, complaints, and opt-outs with their token. No mail is deleted."""
+    with store_of(ctx) as store:
+        found = events.bounces(store, mailbox)
+    if not json:
+        other = f", {screen.number(found.other)} of them about no message of ours" if found.other else ""
+        screen.say(f"{screen.counted(found.mails, 'mail')} read{other}.")
+    _tell(found.taken, strict=strict_exit, json=json)
+
+
 def _tell(taken: Taken, *, strict: bool, json: bool) -> None:
     apart = sum(taken.apart.values())
     if json:

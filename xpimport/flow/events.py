@@ -5,15 +5,18 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
 
 from xpimport.errors import Failed
-from xpimport.rules.events import NotUnderstood
+from xpimport.rules.events import MAIL, NotUnderstood, Reported
 from xpimport.store.database import Store
 from xpimport.tracking.intake import Said, Taken, take_in
 from xpimport.tracking.json_values import SHOWN, values
+from xpimport.tracking.mail_reports import NoKey, parse
+from xpimport.tracking.mailboxes import messages
+from xpimport.tracking.matching import Matcher
 from xpimport.tracking.providers.declaration import ProviderKind
 from xpimport.tracking.providers.registry import provider_kind
 
@@ -35,10 +38,17 @@ def _said(found: Iterator[object], kind: ProviderKind) -> Iterator[Said]:
         if isinstance(value, NotUnderstood):
             yield replace(value, provider=kind.name)
             continue
-        for said in kind.parse(value):
-            if isinstance(said, NotUnderstood):
-                said = replace(said, provider=kind.name, body=said.body or json.dumps(value)[:SHOWN])  # noqa: PLW2901
-            yield said
+        # One by one, so that of a batch each that is not understood is kept for itself.
+        for item in value if isinstance(value, list) else [value]:
+            for said in kind.parse(item):
+                yield replace(said, provider=kind.name, body=_shown(item)) if isinstance(said, NotUnderstood) else said
+
+
+def _shown(value: object) -> str:
+    try:
+        return json.dumps(value)[:SHOWN]
+    except RecursionError:
+        return "nested too deeply"
 
 
 @contextmanager
@@ -55,3 +65,39 @@ def _opened(file: str) -> Iterator[IO[bytes]]:
                 yield stream
     except OSError as problem:
         raise Failed(f"Cannot read {file}: {problem.strerror or problem}.") from None
+
+
+@dataclass
+class BouncesTaken:
+    """What came of a mailbox: the events, and how many mails say nothing of a message of ours."""
+
+    taken: Taken
+    mails: int
+    other: int
+
+
+def bounces(store: Store, mailbox: str) -> BouncesTaken:
+    """Take in what the mails of a Maildir, an mbox, a file or stdin (`-`) say of our messages; none is moved or deleted.
+
+    Raises:
+        Failed: that is no mailbox.
+    """
+    matcher, found = Matcher(store), BouncesTaken(Taken(), 0, 0)
+
+    def said() -> Iterator[Said]:
+        for _, octets in messages(mailbox, sys.stdin.buffer):
+            found.mails += 1
+            told = parse(octets, matcher.is_ours)
+            if told is None:
+                found.other += 1
+            elif isinstance(told, NotUnderstood):
+                yield replace(told, provider=MAIL, body=told.body or octets[:SHOWN].decode("latin-1"))
+            else:
+                yield from (_without_key(one) if isinstance(one, NoKey) else one for one in told)
+
+    found.taken = take_in(store, said())
+    return found
+
+
+def _without_key(said: NoKey) -> Reported:
+    return Reported(said.kind, MAIL, said.time, None, said.address, gone=said.gone, detail=said.detail)

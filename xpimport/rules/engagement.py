@@ -55,8 +55,15 @@ class Tally:
             self.machine_people - other.machine_people,
         )
 
+    def plus(self, other: "Tally") -> "Tally":
+        """The sum."""
+        return self.minus(NOTHING.minus(other))
+
 
 NOTHING = Tally()
+
+ENGAGED, CAME_BACK = 0, 7
+"""What stand for "opened or clicked" and for "accepted, and bounced later" among the kinds of a tally."""
 
 
 def settled(events: Iterable[Event], handed_over: int) -> list[Event]:
@@ -116,15 +123,20 @@ def _kept(events: list[Event]) -> list[Event]:
     return kept if first is None or first in kept else [*kept[:-1], first]
 
 
-def tallies(events: Iterable[Event]) -> dict[Kind, Tally]:
-    """One message's part in the figures, by kind."""
-    counts: dict[Kind, list[int]] = {}
+def tallies(events: Iterable[Event], state: str) -> dict[int, Tally]:
+    """One message's part in the figures, by kind, where its delivery has that state; ENGAGED and CAME_BACK have people alone."""
+    counts: dict[int, list[int]] = {}
     for event in events:
         counts.setdefault(event.kind, [0, 0])[event.machine is not Machine.NONE] += 1
-    return {
+    found = {
         kind: Tally(human, int(human > 0), machine, int(human == 0 and machine > 0))
         for kind, (human, machine) in counts.items()
     }
+    if any(found.get(kind, NOTHING).people for kind in (Kind.OPENED, Kind.CLICKED)):
+        found[ENGAGED] = Tally(people=1)
+    if Kind.BOUNCED in found and state == "accepted":
+        found[CAME_BACK] = Tally(people=1)
+    return found
 
 
 BOUNCED_LATER = "bounced_later"

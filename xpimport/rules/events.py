@@ -6,6 +6,9 @@ from enum import IntEnum
 
 from xpimport.rules.tokens import Purpose
 
+MAIL = "mail"
+"""Who reports what is read from a mailbox."""
+
 
 class Kind(IntEnum):
     """What happened, as it is stored."""

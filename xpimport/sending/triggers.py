@@ -158,6 +158,9 @@ def move(
     ).rowcount
     if moved:
         record_move(store, trigger, before, after, reason)
+        if after in {rules.SCHEDULED, rules.SENDING}:
+            # Its deliveries are about to change: see sending/delivery/counts.py.
+            store.db.execute("DELETE FROM delivery_counts WHERE trigger_id = ?", (trigger,))
     return bool(moved)
 
 

@@ -115,6 +115,8 @@ CREATE TABLE delivery_counts (
     people INTEGER NOT NULL,
     PRIMARY KEY (trigger_id, state, reason)
 ) STRICT, WITHOUT ROWID;
+INSERT INTO delivery_counts SELECT trigger_id, state, coalesce(reason, ''), count(*) FROM deliveries WHERE trigger_id IN
+    (SELECT id FROM triggers WHERE state NOT IN ('scheduled', 'sending')) GROUP BY 1, 2, 3;
 CREATE TABLE spool_read (
     segment TEXT PRIMARY KEY,
     "offset" INTEGER NOT NULL

@@ -6,7 +6,7 @@ Everything here is inside the caller's transaction. What a person has said since
 from datetime import UTC, datetime
 
 from xpimport.clock import to_text
-from xpimport.rules.events import Kind, Reported
+from xpimport.rules.events import MAIL, Kind, Reported
 from xpimport.rules.values import address_key
 from xpimport.store.addresses import lifted_since, opt_out, opt_out_person, suppress
 from xpimport.store.database import Store
@@ -33,7 +33,7 @@ def act_apart(store: Store, said: Reported, why: str, delivery: Delivery | None,
     """
     if delivery is not None:
         act(store, delivery, said.kind, at, said.provider, gone=said.gone)
-    elif why == "no_key" and said.key is None and said.provider != "mail":
+    elif why == "no_key" and said.key is None and said.provider != MAIL:
         accept(store, said, at)
 
 
@@ -54,6 +54,16 @@ def move(store: Store, delivery: Delivery, state: str, reason: str | None, detai
         " AND profile_id = ?",
         (state, reason, detail, delivery.began, delivery.trigger, delivery.profile),
     )
+    counted = store.db.execute(
+        "UPDATE delivery_counts SET people = people - 1 WHERE trigger_id = ? AND state = ? AND reason = ?",
+        (delivery.trigger, delivery.state, delivery.reason or ""),
+    ).rowcount
+    if counted:
+        store.db.execute(
+            "INSERT INTO delivery_counts (trigger_id, state, reason, people) VALUES (?, ?, ?, 1)"
+            " ON CONFLICT DO UPDATE SET people = people + 1",
+            (delivery.trigger, state, reason or ""),
+        )
 
 
 def _suppress(store: Store, medium: str, key: str, kind: Kind, at: str, *, gone: bool) -> None:

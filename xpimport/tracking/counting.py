@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from xpimport.rules.engagement import NOTHING, Event, Tally, tallies
+from xpimport.rules.engagement import CAME_BACK, ENGAGED, NOTHING, Tally
 from xpimport.rules.events import Kind, Machine
 from xpimport.store.database import Store
 
@@ -18,16 +18,14 @@ class Counters:
 
     def __init__(self) -> None:
         """Nothing so far."""
-        self._changes: dict[tuple[int, Kind], Tally] = {}
+        self._changes: dict[tuple[int, int], Tally] = {}
 
-    def add(self, trigger: int, before: list[Event], after: list[Event]) -> None:
-        """One message's events were those, and are these."""
-        old, new = tallies(before), tallies(after)
+    def add(self, trigger: int, old: Mapping[int, Tally], new: Mapping[int, Tally]) -> None:
+        """One message's part in the figures was that, and is this."""
         for kind in {*old, *new}:
             change = new.get(kind, NOTHING).minus(old.get(kind, NOTHING))
             if change != NOTHING:
-                known = self._changes.get((trigger, kind), NOTHING)
-                self._changes[trigger, kind] = known.minus(NOTHING.minus(change))
+                self._changes[trigger, kind] = self._changes.get((trigger, kind), NOTHING).plus(change)
 
     def write(self, store: Store) -> None:
         """Inside a transaction: bring the counters up to date."""
@@ -57,12 +55,17 @@ def counted(store: Store, trigger: int) -> list[tuple[int, int, int, int, int]]:
         " FROM events WHERE trigger_id = ? GROUP BY kind, profile_id) GROUP BY kind ORDER BY kind",
         trigger,
     )
-    return [tuple(row) for row in rows]
-
-
-def shown(store: Store, trigger: int) -> Mapping[Kind, Tally]:
-    """A run's counters, by kind."""
-    rows = store.all(
-        "SELECT kind, total, people, machine_total, machine_people FROM engagement WHERE trigger_id = ?", trigger
+    engaged = store.scalar(
+        f"SELECT count(DISTINCT profile_id) FROM events WHERE trigger_id = ? AND {human} AND kind IN (?, ?)",
+        trigger,
+        Kind.OPENED,
+        Kind.CLICKED,
     )
-    return {Kind(kind): Tally(*figures) for kind, *figures in rows}
+    came_back = store.scalar(
+        "SELECT count(DISTINCT e.profile_id) FROM events e JOIN deliveries d ON d.trigger_id = e.trigger_id"
+        " AND d.profile_id = e.profile_id AND d.state = 'accepted' WHERE e.trigger_id = ? AND e.kind = ?",
+        trigger,
+        Kind.BOUNCED,
+    )
+    alone = [(kind, 0, people, 0, 0) for kind, people in ((ENGAGED, engaged), (CAME_BACK, came_back)) if people]
+    return sorted([*alone, *(tuple(row) for row in rows)])

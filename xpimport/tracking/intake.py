@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from xpimport.clock import now
-from xpimport.rules.engagement import BOUNCED_LATER, Event, settled, state_after
+from xpimport.rules.engagement import BOUNCED_LATER, Event, settled, state_after, tallies
 from xpimport.rules.events import Kind, Machine, NotUnderstood, Reported, read_time
 from xpimport.store.database import Store
 from xpimport.tracking import consequences, kept_apart
@@ -128,7 +128,6 @@ class _Batch:
     def _count(self, delivery: Delivery, before: list[Event], told: list[tuple[Reported, Event]]) -> None:
         after = settled([*before, *(event for _, event in told)], delivery.handed_over)
         self._write(delivery, before, after)
-        self._counters.add(delivery.trigger, before, after)
         known = {(event.kind, event.key) for event in before}
         for reported, event in told:
             if (event.kind, event.key) in known:
@@ -138,6 +137,7 @@ class _Batch:
             self._taken.new[event.kind] += 1
             consequences.act(self._store, delivery, event.kind, event.at, reported.provider, gone=event.gone)
         state = state_after(delivery.state, delivery.reason, after)
+        self._counters.add(delivery.trigger, tallies(before, delivery.state), tallies(after, state[0]))
         if state != (delivery.state, delivery.reason):
             consequences.move(self._store, delivery, *state, _words(after) if state[1] == BOUNCED_LATER else None)
 
@@ -167,7 +167,8 @@ class _Batch:
 
 def _event(reported: Reported, at: int) -> Event:
     detail = reported.url if reported.kind is Kind.CLICKED else reported.detail
-    return Event(reported.kind, event_key(reported), at, reported.machine, None, detail, reported.gone)
+    machine = reported.machine if reported.kind in {Kind.OPENED, Kind.CLICKED} else Machine.NONE
+    return Event(reported.kind, event_key(reported), at, machine, None, detail, reported.gone)
 
 
 def _linked(event: Event, numbers: dict[str, int]) -> Event:

@@ -8,13 +8,11 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from xpimport.rules.events import Kind, NotUnderstood, Reported
+from xpimport.rules.events import MAIL, Kind, NotUnderstood, Reported
 from xpimport.rules.tokens import Purpose
 from xpimport.tracking.mail_bounces import Failure, failures_in_fields, failures_in_words, status_texts, words_of
 from xpimport.tracking.mail_keys import answered_key, message_key, opt_out_token
 from xpimport.tracking.mail_text import ReadMail, address_in, read_mail
-
-PROVIDER = "mail"
 
 Verified = Callable[[str, Purpose], bool]
 """Whether a key is one of this store for a purpose."""
@@ -59,7 +57,7 @@ def parse(octets: bytes, verified: Verified) -> Reports | NotUnderstood | None:
         return NotUnderstood("it is made of parts in a way that cannot be read")
     if token := opt_out_token(mail, lambda token: verified(token, Purpose.UNSUBSCRIBE)):
         # Who wrote it is nothing to go by: the token says whom it opts out.
-        return [Reported(Kind.UNSUBSCRIBED, PROVIDER, mail.time(), token, id=_id(mail), purpose=Purpose.UNSUBSCRIBE)]
+        return [Reported(Kind.UNSUBSCRIBED, MAIL, mail.time(), token, id=_id(mail), purpose=Purpose.UNSUBSCRIBE)]
     return _reported(mail, octets, lambda key: verified(key, Purpose.MESSAGE))
 
 
@@ -92,9 +90,7 @@ def _bounced(mail: ReadMail, failures: Iterable[Failure], key: str | None) -> Re
             said.append(NoKey(Kind.BOUNCED, address, mail.time(), gone, detail))
         else:
             said.append(
-                Reported(
-                    Kind.BOUNCED, PROVIDER, mail.time(), key, address, id=_id(mail, number), gone=gone, detail=detail
-                )
+                Reported(Kind.BOUNCED, MAIL, mail.time(), key, address, id=_id(mail, number), gone=gone, detail=detail)
             )
     return said or None
 
@@ -118,7 +114,7 @@ def _complained(mail: ReadMail, feedback: str, key: str | None) -> Reports | Non
     if kind in _NO_COMPLAINTS:
         return None
     if key is not None:
-        return [Reported(Kind.COMPLAINED, PROVIDER, mail.time(), key, id=_id(mail), detail=kind or None)]
+        return [Reported(Kind.COMPLAINED, MAIL, mail.time(), key, id=_id(mail), detail=kind or None)]
     of = _COMPLAINED_OF.search(feedback)
     return [NoKey(Kind.COMPLAINED, address_in(of[1]) if of else None, mail.time(), detail=kind or None)]
 

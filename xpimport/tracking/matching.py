@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from xpimport.clock import from_text
 from xpimport.rules.events import Reported
 from xpimport.rules.tokens import Named, Purpose, old_key_of, read_key, read_unsubscribe_token
-from xpimport.rules.values import address_key
 from xpimport.store import epochs
 from xpimport.store.database import Store
 from xpimport.store.secret import secret_of
@@ -41,7 +40,7 @@ class Matcher:
     def __init__(self, store: Store) -> None:
         """Look up what keys are verified with."""
         self._store, self._secret = store, secret_of(store)
-        self._store_id = str(store.scalar("SELECT value FROM settings WHERE name = 'store.id'"))
+        self._before: dict[str, Named] | None = None
 
     def is_ours(self, key: str, purpose: Purpose) -> bool:
         """Whether a key is one of this store's for that purpose."""
@@ -51,36 +50,44 @@ class Matcher:
         """For each event its delivery, or the reason for which it has none; inside the transaction that counts them."""
         named = [self._name(event) for event in events]
         found = self._deliveries({one for one in named if isinstance(one, Named)})
-        return [found.get(one, "unknown_message") if isinstance(one, Named) else one for one in named]
+        return [
+            one if isinstance(one, str) else found.get(one) or self._of_a_token(event, one) or "unknown_message"
+            for event, one in zip(events, named, strict=True)
+        ]
+
+    def _of_a_token(self, event: Reported, named: Named) -> Delivery | None:
+        """An opt-out token stays good without its delivery, for the address that the person has today."""
+        if event.purpose is not Purpose.UNSUBSCRIBE or not epochs.knows(self._store, named.epoch or 1, named.profile):
+            return None
+        email = self._store.scalar("SELECT email FROM profiles WHERE id = ?", named.profile)
+        if email is None:
+            return None
+        return Delivery(named.trigger, named.profile, "email", str(email), "accepted", None, 0, 0, closed=True)
 
     def _named(self, key: str, purpose: Purpose) -> Named | None:
         if purpose is Purpose.UNSUBSCRIBE:
             return read_unsubscribe_token(self._secret, key)
-        return read_key(self._secret, purpose, key)
+        named = read_key(self._secret, purpose, key)
+        return self._of_before(key.lower()) if named is None and _OLD.fullmatch(key) else named
 
     def _name(self, event: Reported) -> Named | str:
         if event.key is None:
             return "no_key"
         named = self._named(event.key, event.purpose)
-        if named is None and event.purpose is Purpose.MESSAGE and _OLD.fullmatch(event.key):
-            named = self._of_before(event.key.lower(), event.address)
         if named is not None:
             return named
         return "wrong_signature" if _OURS.fullmatch(event.key) else "no_key"
 
-    def _of_before(self, key: str, address: str | None) -> Named | None:
-        """Whom a key of before there were epochs names: it is no number, so it is made anew for whoever had the address."""
-        if address is None:
-            return None
-        rows = self._store.all(
-            "SELECT g.id AS trigger_id, p.id AS profile_id FROM profiles p JOIN deliveries d ON d.profile_id = p.id"
-            " JOIN triggers g ON g.id = d.trigger_id WHERE p.email_key = ? AND g.key_epoch IS NULL",
-            address_key("email", address),
-        )
-        for trigger, profile in rows:
-            if old_key_of(self._store_id, trigger, profile) == key:
-                return Named(None, trigger, profile)
-        return None
+    def _of_before(self, key: str) -> Named | None:
+        """Whom a key of before there were epochs names: it is a hash, so those of all such sends are made anew, once."""
+        if self._before is None:
+            store_id = str(self._store.scalar("SELECT value FROM settings WHERE name = 'store.id'"))
+            rows = self._store.db.execute(
+                "SELECT d.trigger_id, d.profile_id FROM triggers g JOIN deliveries d ON d.trigger_id = g.id"
+                " WHERE g.key_epoch IS NULL"
+            )
+            self._before = {old_key_of(store_id, *row): Named(None, *row) for row in rows}
+        return self._before.get(key)
 
     def _deliveries(self, wanted: Iterable[Named]) -> Mapping[Named, Delivery]:
         db, last = self._store.db, epochs.current(self._store)
