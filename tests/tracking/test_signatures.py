@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.x509.oid import NameOID
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xpimport.errors import Invalid
@@ -287,6 +287,7 @@ def test_an_empty_secret_lets_nobody_in():
             verify()
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from([*signed_sns(), "Token", "SubscribeURL", "Subject"]), JSON), st.binary(max_size=50)
 )
@@ -298,6 +299,7 @@ def test_no_envelope_and_no_certificate_breaks_anything(changed, pem):
     assert signatures.verify_sns(signed_sns() | different, PEM, NOW) is (not different)
 
 
+@settings(deadline=None)
 @given(JSON, JSON, st.binary(max_size=50))
 def test_no_header_breaks_anything(signature, timestamp, body):
     assert not signatures.verify_sendgrid(spki(EC), signature, timestamp, body, NOW)

@@ -13,6 +13,7 @@ from xpimport.rules.replies import MAX_TEXT, printable
 _STATUS = re.compile(r"(?<![\d.])[45]\.[0-7]\.\d{1,3}(?![\d.]*\d)")
 """An enhanced status (RFC 3463) anywhere in a text; neither a part of an address like 5.1.1.20 nor Exim 4.94.2."""
 
+_BEYOND = 1e18
 _SAYS_NOTHING = frozenset({"", "4.0.0", "5.0.0"})
 
 
@@ -31,15 +32,20 @@ def listed(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def text(value: object) -> str | None:
-    """A text without blanks around it; None for what is empty, no text, or not to be stored as one."""
+def is_text(value: object) -> bool:
+    """Whether that is a text that can be stored: not one of a megabyte, or of half a surrogate pair."""
     if not isinstance(value, str) or len(value) > MAX_TEXT:
-        return None
+        return False
     try:
         value.encode()
     except UnicodeEncodeError:
-        return None
-    return value.strip() or None
+        return False
+    return True
+
+
+def text(value: object) -> str | None:
+    """A text without blanks around it; None for what is empty or no text."""
+    return value.strip() or None if isinstance(value, str) and is_text(value) else None
 
 
 def word(value: object) -> str:
@@ -48,14 +54,16 @@ def word(value: object) -> str:
 
 
 def time(value: object) -> str | float | None:
-    """An instant as it is written there."""
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else text(value)
+    """An instant as it is written there; None for a number that is beyond all time, and cannot be kept either."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value if abs(value) < _BEYOND else None
+    return text(value)
 
 
 def number(value: object) -> str | None:
     """A number that names something, which some write as a text."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value) if abs(value) < 1e18 else None
+        return str(value) if abs(value) < _BEYOND else None
     return text(value)
 
 
