@@ -5,12 +5,14 @@ letters, which survives folded case and fits the local part of an address. The e
 an older copy of itself, so that a number that is given out again never makes the same key.
 """
 
+import hashlib
 import hmac
 import struct
 from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 _SHORTEST_TAG = 8
 _PLAIN = struct.Struct(">II")
@@ -40,7 +42,7 @@ class Named:
 
 def make_key(secret: bytes, purpose: Purpose, epoch: int, trigger: int, profile: int) -> str:
     """The key of one person's message in one send, for one purpose."""
-    plain = b"".join(map(_varint, (epoch, trigger, profile)))
+    plain = _numbers(epoch, trigger, profile)
     length = max(_OCTETS[purpose] - len(plain), _SHORTEST_TAG)
     return b32encode(plain + _tag(secret, purpose, plain)[:length]).decode("ascii").rstrip("=").lower()
 
@@ -64,6 +66,11 @@ def read_key(secret: bytes, purpose: Purpose, key: str) -> Named | None:
         return None
     # Of the last letter's bits not all count: only the way that it was written is ours.
     return Named(*numbers) if make_key(secret, purpose, *numbers) == key.lower() else None
+
+
+@lru_cache(maxsize=8)  # a person has two keys, one after the other
+def _numbers(epoch: int, trigger: int, profile: int) -> bytes:
+    return b"".join(map(_varint, (epoch, trigger, profile)))
 
 
 def _varint(number: int) -> bytes:
@@ -95,6 +102,11 @@ def _tag(secret: bytes, purpose: Purpose, plain: bytes) -> bytes:
 def read_unsubscribe_token(secret: bytes, token: str) -> Named | None:
     """Whom an opt-out token names, of whatever age: an opt-out is never refused because its message is old."""
     return read_key(secret, Purpose.UNSUBSCRIBE, token) or _read_old_token(secret, token)
+
+
+def old_key_of(store_id: str, trigger: int, profile: int) -> str:
+    """The key of a person's message in a send that began before keys had epochs; the same on every attempt."""
+    return hashlib.sha256(f"{store_id}/{trigger}/{profile}".encode()).hexdigest()[:32]
 
 
 def make_old_token(secret: bytes, trigger: int, profile: int) -> str:

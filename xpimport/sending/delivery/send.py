@@ -86,6 +86,8 @@ def _journal_begin(store: Store, trigger: Trigger) -> None:
 
 
 def _finish(store: Store, trigger: Trigger, work: SendLoop) -> Sent:
+    with store.writing():
+        ledger.heed_events(store, trigger)
     problem = work.problem.message if isinstance(work.problem, XpimportError) else None
     if work.verdict is Verdict.OFF:
         _move(store, trigger, rules.HELD, "triggers_off")

@@ -12,7 +12,7 @@ from xpimport.tracking.providers import reading
 from xpimport.tracking.providers.declaration import ProviderKind, Said
 
 _KINDS = {kind.word: kind for kind in Kind}
-_MACHINES = {kind.word: kind for kind in Machine} | {"": Machine.NONE}
+_MACHINES = {kind.word: kind for kind in Machine if kind is not Machine.HASTE} | {"": Machine.NONE}
 
 
 def parse(value: object) -> Iterator[Said]:
@@ -35,7 +35,7 @@ def _event(item: object) -> Said:
         return NotUnderstood("time is neither a number nor a text")
     which = Machine.PROVIDER if machine is True else _MACHINES.get(str(machine or ""))
     if which is None:
-        return NotUnderstood(f"machine is neither true nor one of {', '.join(kind.word for kind in Machine)}")
+        return NotUnderstood(f"machine is neither true nor one of {', '.join(filter(None, _MACHINES))}")
     detail = reading.detail(words["detail"] or "", words["status"] or "")
     gone = False
     if kind is Kind.BOUNCED:
