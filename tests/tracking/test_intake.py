@@ -145,10 +145,35 @@ def test_a_run_that_is_closed_counts_no_more_but_a_no_of_it_is_heeded(sent, db, 
     with closing(sqlite3.connect(db)) as store:
         store.execute("UPDATE triggers SET closed_at = '2026-11-24T11:00:00.000000Z'")
         store.commit()
-    done = ingest(sent, [said("opened", keys[0]), said("unsubscribed", keys[1])])
-    assert done.json()["kept_apart"] == {"too_old": 2}
+        store.execute("DELETE FROM deliveries WHERE profile_id > 2")
+        store.commit()
+    told = [said("opened", keys[0]), said("unsubscribed", keys[1]), said("unsubscribed", keys[3], address="old@example.com"),
+            said("complained", keys[4])]  # fmt: skip
+    assert ingest(sent, told).json()["kept_apart"] == {"too_old": 4}
     assert counted(db) == {}
-    assert ask(db, "SELECT address FROM opt_outs") == [("p1@example.com",)]
+    assert ask(db, "SELECT address FROM opt_outs ORDER BY 1") == [
+        ("old@example.com",), ("p1@example.com",), ("p4@example.com",)
+    ]  # fmt: skip
+    assert ask(db, "SELECT address FROM suppressions") == [("p4@example.com",)]
+
+
+def test_a_profile_tells_what_became_of_each_message(sent, db, keys):
+    ingest(
+        sent,
+        [
+            said("delivered", keys[0], 60),
+            said("clicked", keys[0], 90, url="https://a.example/"),
+            said("unsubscribed", keys[0], 120),
+        ],
+    )
+    story = sent("profile", "show", "u0", "--json").json()["story"]
+    assert [(told["what"], told["outcome"]) for told in story] == [
+        ("email", "opted out"), ("hello", "unsubscribed"), ("hello", "clicked"), ("hello", "delivered"),
+        ("hello", "accepted"), ("list", "created"),
+    ]  # fmt: skip
+    assert (story[-1]["task"], story[-1]["line"]) == (1, 2)
+    shown = sent("profile", "show", "u0").out
+    assert "clicked: https://a.example/" in shown
 
 
 def test_what_is_kept_apart_is_listed_and_tried_again_and_accepted_by_a_person(sent, db, keys):

@@ -51,18 +51,32 @@ class Matcher:
         named = [self._name(event) for event in events]
         found = self._deliveries({one for one in named if isinstance(one, Named)})
         return [
-            one if isinstance(one, str) else found.get(one) or self._of_a_token(event, one) or "unknown_message"
+            one if isinstance(one, str) else found.get(one) or self._without_row(event, one) or "unknown_message"
             for event, one in zip(events, named, strict=True)
         ]
 
-    def _of_a_token(self, event: Reported, named: Named) -> Delivery | None:
-        """An opt-out token stays good without its delivery, for the address that the person has today."""
-        if event.purpose is not Purpose.UNSUBSCRIBE or not epochs.knows(self._store, named.epoch or 1, named.profile):
+    def _without_row(self, event: Reported, named: Named) -> Delivery | None:
+        """What an event of a run that is closed, and an opt-out token at any time, is about when its delivery is gone.
+
+        It is the address that the event names, else the one that the person has today.
+        """
+        closed = self._store.scalar(
+            "SELECT closed_at IS NOT NULL FROM triggers WHERE id = ? AND ? BETWEEN coalesce(key_epoch, 1) AND ?",
+            named.trigger,
+            named.epoch or 1,
+            epochs.current(self._store),
+        )
+        token = event.purpose is Purpose.UNSUBSCRIBE and epochs.knows(self._store, named.epoch or 1, named.profile)
+        if not (closed or token):
             return None
-        email = self._store.scalar("SELECT email FROM profiles WHERE id = ?", named.profile)
-        if email is None:
-            return None
-        return Delivery(named.trigger, named.profile, "email", str(email), "accepted", None, 0, 0, closed=True)
+        address = event.address if closed else None
+        if address is None:
+            address = self._store.scalar("SELECT email FROM profiles WHERE id = ?", named.profile)
+        return (
+            None
+            if address is None
+            else Delivery(named.trigger, named.profile, "email", str(address), "accepted", None, 0, 0, closed=True)
+        )
 
     def _named(self, key: str, purpose: Purpose) -> Named | None:
         if purpose is Purpose.UNSUBSCRIBE:
