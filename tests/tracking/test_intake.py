@@ -210,3 +210,47 @@ def test_a_file_is_one_document_or_a_value_a_line_and_what_is_cut_off_stops_noth
     assert done.code == code, done.err
     if code == 0:
         assert done.json()["new"]["delivered"] == delivered
+
+
+REPORT = """From: mailer-daemon@mail.example.net
+To: bounces@example.com
+Date: Tue, 24 Nov 2026 09:10:00 +0000
+Message-ID: <r1@mail.example.net>
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary=b
+
+--b
+Content-Type: text/plain
+
+It did not arrive.
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mail.example.net
+
+Final-Recipient: rfc822; p0@example.com
+Action: failed
+Status: 5.1.1
+--b
+Content-Type: text/rfc822-headers
+
+Message-ID: <KEY@example.com>
+--b--
+"""
+
+
+def test_a_mail_without_a_verified_key_changes_nothing_until_a_person_accepts_it(sent, db, keys):
+    forged = keys[0][:-1] + ("a" if keys[0][-1] != "a" else "b")
+    for key in (forged, "another"):
+        done = sent("event", "bounces", "-", "--json", stdin=REPORT.replace("KEY", key), now=LATER)
+        assert done.json()["kept_apart"] in ({"no_key": 1}, {}), done
+    assert (counted(db), ask(db, "SELECT address FROM suppressions")) == ({}, [])
+    assert sent("event", "bounces", "-", stdin=REPORT.replace("KEY", keys[0]), now=LATER).code == 0
+    assert (counted(db), ask(db, "SELECT address FROM suppressions")) == ({4: (1, 1, 0, 0)}, [("p0@example.com",)])
+
+
+def test_mail_that_is_about_no_message_of_ours_is_counted_and_not_kept(sent):
+    letter = "From: ann@example.net\nTo: news@example.com\nSubject: Thanks\n\nA nice letter.\n"
+    done = sent("event", "bounces", "-", stdin=letter, now=LATER)
+    assert "1 mail read, 1 of them about no message of ours." in " ".join(done.err.split())
+    assert sent("event", "rejected", "--json").json() == []

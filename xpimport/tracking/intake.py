@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 
 from xpimport.clock import now
@@ -32,8 +33,10 @@ class Taken:
     apart: Counter[str] = field(default_factory=Counter)
 
 
-def take_in(store: Store, said: Iterable[Said]) -> Taken:
+def take_in(store: Store, said: Iterable[Said], arrived: datetime | None = None) -> Taken:
     """Take in whatever was reported, in batches; the same twice, or in another order, changes nothing.
+
+    Nothing counts as later than it `arrived`: now, if nothing else is said.
 
     Raises:
         XpimportError: the store cannot be written; what was taken in before stays.
@@ -41,7 +44,7 @@ def take_in(store: Store, said: Iterable[Said]) -> Taken:
     taken, matcher, rest = Taken(), Matcher(store), iter(said)
     while batch := list(islice(rest, BATCH)):
         with store.writing():
-            _Batch(store, matcher, taken, int(now().timestamp())).take_in(batch)
+            _Batch(store, matcher, taken, int((arrived or now()).timestamp())).take_in(batch)
     return taken
 
 
