@@ -289,7 +289,7 @@ class Granter:
         return Grant(
             row["profile_id"],
             row["attempts"] + 1,
-            (key, values, address, at.isoformat(), token),
+            (key, values, address, at.isoformat(), token, row["profile_id"]),
             refused_before=row["refused_claims"] > 0,
             unanswered=row["reason"] in _UNANSWERED,
         )
