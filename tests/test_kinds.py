@@ -18,10 +18,13 @@ from xpimport.rules.locations import SCHEMES, STDIN
 from xpimport.rules.settings import Settings
 from xpimport.sending.channels import registry as channels
 from xpimport.sending.channels.declaration import ChannelKind, Content
+from xpimport.tracking.providers import registry as providers
+from xpimport.tracking.providers.declaration import ProviderKind
 
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = REPOSITORY / "xpimport"
 CHANNELS, SOURCES = PACKAGE / "sending" / "channels", PACKAGE / "importing" / "sources"
+PROVIDERS = PACKAGE / "tracking" / "providers"
 
 
 def trees():
@@ -99,6 +102,8 @@ def test_nothing_but_its_file_and_the_registration_names_a_channel():
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and node.value in channels.CHANNELS
         if path != "sending/channels/registry.py" and path != f"sending/channels/{node.value}.py"
+        # Who sends and reports has one name for both.
+        if path not in {"tracking/providers/registry.py", f"tracking/providers/{node.value}.py"}
     }
     assert named == allowed
 
@@ -138,6 +143,26 @@ def test_every_source_has_a_row_for_its_users():
     assert missing == []
 
 
+def test_every_provider_has_its_file_and_every_file_is_registered():
+    declared, registered = declaring(PROVIDERS, "PROVIDER"), set(providers.PROVIDERS)
+    missing = [f"registry.py: {name!r} is not in PROVIDERS" for name in sorted(declared - registered)]
+    missing += [f"tracking/providers/{name}.py: no PROVIDER" for name in sorted(registered - declared)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", providers.PROVIDERS)
+def test_what_a_provider_declares_is_whole(name):
+    kind, wrong = declaration("registry.py", name, ProviderKind, providers.provider_kind)
+    assert wrong == []
+    assert kind is not None
+    checks = {
+        f"name: {kind.name!r} is not the name of its file": kind.name == name,
+        "help: says nothing": bool(kind.help),
+        "parse: an empty list is not nothing": list(kind.parse([])) == [],
+    }
+    assert [f"tracking/providers/{name}.py, {problem}" for problem, holds in checks.items() if not holds] == []
+
+
 def test_every_setting_that_is_declared_is_known_once_and_has_a_row_for_its_users():
     declared = [
         (path, node.args[0].value)
@@ -158,11 +183,15 @@ def test_every_setting_that_is_declared_is_known_once_and_has_a_row_for_its_user
     assert list(rows) == [f"`{name}`" for name in known], "a row too many, or another order"
 
 
-def test_the_files_of_channels_and_sources_load_no_heavy_library():
+def test_the_files_of_channels_sources_and_providers_load_no_heavy_library():
     import subprocess
     import sys
 
-    code = "import sys\nfrom xpimport.flow.settings import every_setting\nevery_setting()\nprint(*sys.modules)"
+    code = (
+        "import sys\nfrom xpimport.flow.settings import every_setting\nevery_setting()\nimport xpimport.tracking.signatures\n"
+        "from xpimport.tracking.providers.registry import PROVIDERS, provider_kind\n[provider_kind(p) for p in PROVIDERS]\n"
+        "print(*sys.modules)"
+    )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY)
-    heavy = {"urllib3", "paramiko", "obstore", "distributed", "ssl", "jinja2", "rich", "css_inline"}
+    heavy = {"urllib3", "paramiko", "obstore", "distributed", "ssl", "jinja2", "rich", "css_inline", "cryptography"}
     assert heavy & {name.split(".")[0] for name in ran.stdout.split()} == set()

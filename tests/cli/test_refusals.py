@@ -13,13 +13,26 @@ from xpimport.cli.app import COMMANDS
 GROUPS = {
     "settings": ["list", "set", "unset"],
     "attribute": ["add", "list"],
-    "campaign": ["add", "list", "show", "edit", "pause", "resume", "remove", "preview", "test"],
+    "campaign": [
+        "add",
+        "list",
+        "show",
+        "edit",
+        "pause",
+        "resume",
+        "remove",
+        "preview",
+        "test",
+        "analytics",
+        "import-triggers",
+    ],
     "import": ["add", "list", "show", "edit", "activate", "deactivate", "remove", "check"],
     "task": ["list", "show"],
     "profile": ["list", "show", "subscribe", "unsubscribe"],
     "crontab": ["show", "install", "remove"],
     "category": ["add", "list", "remove"],
     "suppression": ["add", "remove", "list", "import", "export"],
+    "event": ["ingest", "bounces", "rejected", "retry"],
 }
 CALLS = [[name, verb] for name, verbs in GROUPS.items() for verb in verbs] + [
     [name] for name in COMMANDS if name not in GROUPS

@@ -17,6 +17,7 @@ from xpimport.importing.sources.source import SourceFile
 from xpimport.importing.staging import stage, worker_pool
 from xpimport.processes import Helper
 from xpimport.rules.definition import Definition
+from xpimport.rules.emails import email_key
 
 KINDS = {
     "user_id": ("user_id", None),
@@ -73,6 +74,19 @@ def test_several_processes_come_to_what_one_comes_to(tmp_path, monkeypatch, seed
     assert len(alone[0]) > 30_000
     assert alone[1]
     assert alone[2]
+
+
+def test_every_row_has_the_key_of_its_address_however_that_is_written(tmp_path):
+    addresses = ["ann@b.example", "Ann@b.example", "Weiß@b.example", "weiß@b.example", ""]
+    for name, some in (("all", addresses), ("own", addresses[:1])):
+        path = tmp_path / f"{name}.csv"
+        lines = ["user_id,email", *(f"u{number},{address}" for number, address in enumerate(some))]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        people, rejected, _ = staged(tmp_path / name, path)
+        assert not rejected
+        assert [people[f"u{number}"][-1] for number in range(len(some))] == [
+            email_key(address) if address else None for address in some
+        ]
 
 
 def test_a_worker_that_is_killed_fails_the_list_and_says_so(tmp_path, monkeypatch):

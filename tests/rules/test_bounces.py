@@ -79,6 +79,21 @@ def test_a_reply_is_reported_in_one_printable_line_of_bounded_length() -> None:
         ("", "", False, Bounce.OTHER),
         ("", "permanent error", None, Bounce.OTHER),
         ("2.1.5", "delivered", None, None),
+        (
+            "5.4.4",
+            "Host or domain name not found. Name service error for name=exmaple.com type=AAAA: Host not found",
+            None,
+            Bounce.GONE,
+        ),
+        ("5.4.4", "unable to route", None, Bounce.OTHER),
+        ("5.5.0", "smtp; 550 5.5.0 Requested action not taken: mailbox unavailable", True, Bounce.GONE),
+        ("5.3.0", "550 no such user here", None, Bounce.GONE),
+        ("5.3.0", "550 denied by policy", True, Bounce.OTHER),
+        ("5.1.0", "550 5.1.0 Address rejected", True, Bounce.GONE),
+        ("5.1.0", "550 5.1.0 Sender address rejected: Domain not found", True, Bounce.OTHER),
+        ("", "550 Sender verify failed: domain does not exist", None, Bounce.OTHER),
+        ("", "smtp; 450 mailbox unavailable", True, None),
+        ("", "4500 mailboxes, none of that name: user unknown", None, Bounce.GONE),
     ],
 )
 def test_a_report_says_whether_the_mailbox_is_gone_refused_or_tried_again(status, text, permanent, expected):

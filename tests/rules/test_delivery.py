@@ -12,6 +12,7 @@ import pytest
 
 from xpimport.errors import Invalid, Unreachable
 from xpimport.rules import delivery
+from xpimport.rules.engagement import BOUNCED_LATER
 from xpimport.sending.channels import AuthRefused, ServerRefused
 
 SENDING = Path(__file__).parents[2] / "xpimport" / "sending"
@@ -45,6 +46,7 @@ def written() -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for state, reason in (*outcomes(), *statements()):
         found[state].add(reason)
+    found["failed"].add(BOUNCED_LATER)  # by what comes back
     # A session that cannot connect anew gives the problem's own code.
     found["retry"] |= {problem.code for problem in (Unreachable, ServerRefused, AuthRefused, Invalid)}
     return found

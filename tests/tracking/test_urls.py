@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from xpimport.flow.clicks import record, target_of
 from xpimport.rules.events import Kind, Machine, Reported
 from xpimport.rules.tokens import Named, Purpose, make_key, read_key
-from xpimport.sending.content.compose import secret_of
 from xpimport.sending.content.urls import host_of, location_of, value_of
 from xpimport.store.opening import open_store
+from xpimport.store.secret import secret_of
 from xpimport.tracking.providers import xpimport as own_form
 from xpimport.tracking.urls import Meaning, meaning_of
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "plan": "report:plan",
     "profile": "profile:app",
     "suppression": "suppression:app",
+    "event": "event:app",
     "unsubscribe": "suppression:unsubscribe",
     "crontab": "crontab:app",
     "adopt": "adopt:adopt",

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from xpimport.cli import screen
+from xpimport.cli import campaign_figures, screen
 from xpimport.cli.campaign_options import attached, campaign_changes, taken_back, with_campaign_options
 from xpimport.cli.campaign_options import shown as shown_options
 from xpimport.cli.options import Csv, Json, Nl, Yes, form, group, store_of
@@ -205,3 +205,9 @@ def test(
         raise Unreachable(f"The connection was lost: {outcome.detail or outcome.reason}.")
     else:
         raise Failed(f"The test message was not accepted: {outcome.detail or outcome.reason}.")
+
+
+app.command("analytics", epilog="Example: xpimport campaign analytics welcome --since 30d")(campaign_figures.analytics)
+app.command("import-triggers", epilog="Example: xpimport campaign import-triggers welcome")(
+    campaign_figures.import_triggers
+)

@@ -109,11 +109,11 @@ def _define(store: Store, folder: Path) -> None:
 
 
 def _excluded(store: Store, task: int) -> None:
-    number, path, count = rows.keep_excluded_report(store, task)
+    kept = rows.keep_excluded_report(store, task)
     first = [line for _, line in zip(range(5), rows.people(store, task, "excluded"), strict=False)]
     columns = ("user_id", "address", "outcome", "reason", "row")
     screen.table([[line[column] for column in columns] for line in first], columns)
-    screen.tell(f"... {screen.counted(count, 'person', 'people')} in all, kept as task {number}: {path}")
+    screen.tell(f"... {screen.counted(kept.lines, 'person', 'people')} in all, kept as task {kept.task}: {kept.path}")
 
 
 def _message(store: Store, task: int) -> None:

@@ -21,6 +21,7 @@ from xpimport.errors import Failed, Invalid
 from xpimport.flow import adopt, named
 from xpimport.reporting import history, rows
 from xpimport.reporting.plan import plan as planned
+from xpimport.rules.events import Kind
 from xpimport.store.database import Store
 
 
@@ -39,6 +40,12 @@ def report(
     ] = False,
     failed: Annotated[bool, typer.Option("--failed", help="Whose message did not get through.")] = False,
     uncertain: Annotated[bool, typer.Option("--uncertain", help="Whose message may have got through.")] = False,
+    who: Annotated[bool, typer.Option("--who", help="Who got it.")] = False,
+    opened: Annotated[bool, typer.Option("--opened", help="Each opening; machines' too, marked.")] = False,
+    clicked: Annotated[bool, typer.Option("--clicked", help="Each click, with its link.")] = False,
+    bounced: Annotated[bool, typer.Option("--bounced", help="Whose message came back.")] = False,
+    unsubscribed: Annotated[bool, typer.Option("--unsubscribed", help="Who opted out by it.")] = False,
+    new: Annotated[bool, typer.Option("--new", help="Another --excluded report, though nothing has changed.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
     json: Json = False,
     nl: Nl = False,
@@ -46,7 +53,8 @@ def report(
 ) -> None:
     """Answer, for one list: who got it, who did not, and why."""
     chosen = form(json=json, csv=False, nl=nl)
-    flags = {"excluded": excluded, "rejected": rejected, "failed": failed, "uncertain": uncertain}
+    flags = {"excluded": excluded, "rejected": rejected, "failed": failed, "uncertain": uncertain, "who": who}
+    flags |= {"opened": opened, "clicked": clicked, "bounced": bounced, "unsubscribed": unsubscribed}
     asked = [name for name, on in flags.items() if on]
     if len(asked) > 1:
         raise Invalid(f"--{asked[0]} and --{asked[1]} exclude each other.")
@@ -61,7 +69,7 @@ def report(
             named.act_on(
                 store, which or str(number), "report", history.begun_of_import, partial(history.check_begun, store)
             )
-            _people(store, number, asked[0], chosen, output)
+            _people(store, number, asked[0], chosen, output, new=new)
         details = history.task_details(store, number)
     delivery = details["delivery"] or {"failed": 0}
     if strict_exit and (details["rows"]["rejected"] or delivery["failed"]):
@@ -86,11 +94,15 @@ def _summary(store: Store, task: int, chosen: str, output: Path | None) -> None:
             screen.listing([details], {}, "nl" if chosen == "nl" else "json", "")
 
 
-def _people(store: Store, task: int, which: str, chosen: str, output: Path | None) -> None:
+def _people(store: Store, task: int, which: str, chosen: str, output: Path | None, *, new: bool) -> None:
+    if which not in rows.OUTCOMES:
+        _write(rows.EVENT_COLUMNS, rows.events(store, task, Kind[which.upper()]), chosen, output)
+        return
     if which == "excluded":
-        number, path, count = rows.keep_excluded_report(store, task)
-        screen.say(f"{screen.counted(count, 'person', 'people')}. Kept as task {number}: {path}")
-        if count == 0:
+        kept = rows.keep_excluded_report(store, task, new=new)
+        before = ", unchanged since" if kept.before else ""
+        screen.say(f"{screen.counted(kept.lines, 'person', 'people')}. Kept as task {kept.task}{before}: {kept.path}")
+        if kept.lines == 0:
             screen.say("Everybody got it: there is nobody to list.")
     _write(rows.EXCLUDED_COLUMNS, rows.people(store, task, which), chosen, output)
 

@@ -4,16 +4,16 @@ from typing import Annotated, Any
 
 import typer
 
-from xpimport.cli import screen
+from xpimport.cli import engagement, screen
 from xpimport.cli.options import Csv, Json, Nl, TaskOrImport, form, group, store_of
-from xpimport.clock import now, to_text
+from xpimport.cli.when import since_option, until_option
+from xpimport.clock import to_text
 from xpimport.defining import campaigns, imports, settings
 from xpimport.errors import Invalid
 from xpimport.flow import named
 from xpimport.hints import command
 from xpimport.reporting.history import task_details, task_list
 from xpimport.rules import trigger as rules
-from xpimport.rules.durations import parse_duration
 from xpimport.rules.settings import TIMEZONE
 
 app = group("What ran, what came of each row, and what became of each person.")
@@ -49,14 +49,15 @@ def list_(
             campaigns.get(store, campaign)
         wanted = {"import": import_, "campaign": campaign, "type": type, "status": status}
         filters = {name: value for name, value in wanted.items() if value is not None}
-        for option, text in (("since", since), ("until", until)):
-            if text is not None:
-                filters[option] = _instant(text, zone, option)
+        for option, at in (("since", since_option(since, zone)), ("until", until_option(until, zone))):
+            if at is not None:
+                filters[option] = to_text(at)
         found = task_list(store, filters, limit)
     if chosen != "table":
         screen.listing(found, {}, chosen, "")
         return
     rows = [_line(details, zone) for details in found]
+    read = {kind: kind for kind in ("opened", "clicked") if any(row[kind] for row in rows)}
     columns = {
         "id": "task",
         "what": "what",
@@ -66,23 +67,9 @@ def list_(
         "rejected": "rejected",
         "trigger": "trigger",
         "accepted": "accepted",
+        **read,
     }
     screen.listing(rows, columns, chosen, "No tasks yet. Run an import: xpimport run-now --help")
-
-
-def _instant(text: str, zone: str, option: str) -> str:
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
-
-    try:
-        return to_text(now() - parse_duration(text))
-    except Invalid:
-        pass
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise Invalid(f"--{option} {text!r} is neither a time ago (7d, 12h) nor a date (2026-11-24).") from None
-    return to_text(at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone)))
 
 
 def _line(details: dict[str, Any], zone: str) -> dict[str, Any]:
@@ -97,6 +84,8 @@ def _line(details: dict[str, Any], zone: str) -> dict[str, Any]:
         "rejected": details["rows"]["rejected"] if imported else "",
         "trigger": _short(trigger) if trigger else "",
         "accepted": delivery["accepted"] if delivery else "",
+        "opened": engagement.short(details["engagement"], "opened"),
+        "clicked": engagement.short(details["engagement"], "clicked"),
     }
 
 
@@ -176,6 +165,7 @@ def summary(details: dict[str, Any], zone: str) -> None:
         screen.table([[one["reason"], one["count"]] for one in details["rejections"]], ["rejected because", "rows"])
     if delivery is not None:
         _deliveries(delivery)
+        _came_back(delivery, details["engagement"])
     if details["trigger"]:
         screen.tell(trigger_line(details["trigger"], zone))
 
@@ -206,6 +196,13 @@ def _deliveries(delivery: dict[str, Any]) -> None:
     reasons += [[f"failed: {one['reason']}", one["count"]] for one in delivery["failed_by_reason"]]
     if reasons:
         screen.table(reasons, ["not sent because", "people"])
+
+
+def _came_back(delivery: dict[str, Any], came: dict[str, Any]) -> None:
+    bounced = came["bounced"]["of_accepted"]
+    if bounced:
+        screen.tell(f"Of the {screen.number(delivery['accepted'])} accepted {screen.number(bounced)} bounced later.")
+    engagement.table(came)
 
 
 def trigger_line(trigger: dict[str, Any], zone: str) -> str:

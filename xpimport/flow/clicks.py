@@ -5,11 +5,12 @@ from datetime import datetime
 from xpimport.defining import attributes
 from xpimport.rules.events import Kind, Machine
 from xpimport.rules.tokens import Named
-from xpimport.sending.content.compose import secret_of, select_profile
+from xpimport.sending.content.compose import select_profile
 from xpimport.sending.content.targets import filled
 from xpimport.sending.content.urls import host_of, location_of
 from xpimport.store import epochs
 from xpimport.store.database import Store
+from xpimport.store.secret import secret_of
 from xpimport.tracking import spool
 from xpimport.tracking.urls import FrozenLink, Meaning, frozen_link, meaning_of
 

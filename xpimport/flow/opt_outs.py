@@ -5,9 +5,9 @@ from xpimport.hints import command
 from xpimport.people import subscriptions
 from xpimport.rules.definition import ADDRESS, MEDIA
 from xpimport.rules.tokens import Named, read_unsubscribe_token
-from xpimport.sending.content.compose import secret_of
 from xpimport.store import epochs
 from xpimport.store.database import Store
+from xpimport.store.secret import secret_of
 
 
 def unsubscribe(store: Store, token: str) -> tuple[str, bool]:

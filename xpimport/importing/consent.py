@@ -75,13 +75,35 @@ def collect_opt_outs(store: Store, run: Run, medium: str, attributes: Sequence[s
         _gather(store, run, source, known)
 
 
+def find_last_rows(store: Store, attributes: Sequence[str], parts: Sequence[str]) -> None:
+    """Gather in temp.last_rows what stands of the people who say no in another row; in one pass over all, for every medium."""
+    subscriptions = [name for name in SUBSCRIPTION.values() if name in attributes]
+    wanted = {*SUBSCRIPTION.values(), *SUBSCRIPTION_TIME.values(), *ADDRESS_KEY.values()} & set(attributes)
+    names = ", ".join(["key", *sorted(wanted)])
+    store.db.execute("CREATE TEMP TABLE others (key TEXT PRIMARY KEY) WITHOUT ROWID")
+    store.db.execute(f"CREATE TEMP TABLE last_rows AS SELECT {names} FROM {parts[0]}.people WHERE FALSE")
+    for part in parts:
+        for table in ("replaced", "opting_out"):
+            for subscription in subscriptions:
+                store.db.execute(
+                    f"INSERT OR IGNORE INTO temp.others SELECT key FROM {part}.{table}"
+                    f" WHERE {subscription} = 0 AND key IS NOT NULL"
+                )
+    if store.scalar("SELECT EXISTS (SELECT 1 FROM temp.others)"):
+        for part in parts:
+            store.db.execute(
+                f"INSERT INTO temp.last_rows SELECT {names} FROM {part}.people WHERE key IN (SELECT key FROM temp.others)"
+            )
+    store.db.execute("DROP TABLE temp.others")
+
+
 def collect_opt_outs_of_other_rows(
     store: Store, run: Run, medium: str, attributes: Sequence[str], parts: Sequence[str]
 ) -> None:
     """Gather in temp.outs the addresses of people who opt out in a row that is rejected, or that a later row replaces.
 
-    Their no counts for the address in that row, for the one that the person ends with in this list, and for the one
-    that the profile has; unless the person says yes in this list at a later time.
+    Their no counts for the address in that row, for the one that the person ends with in this list (`find_last_rows`
+    comes first), and for the one that the profile has; unless the person says yes in this list at a later time.
     """
     column, subscription, time_column = ADDRESS_KEY[medium], SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium]
     key = _person_key(run)
@@ -95,21 +117,19 @@ def collect_opt_outs_of_other_rows(
             )
     if store.scalar("SELECT EXISTS (SELECT 1 FROM temp.noes)"):
         store.db.execute("CREATE INDEX temp.noes_by_key ON noes (key)")
+        again = "temp.last_rows s JOIN temp.noes n ON n.key = s.key"
+        if time_column in attributes:
+            store.db.execute(
+                f"DELETE FROM temp.noes WHERE rowid IN (SELECT n.rowid FROM {again}"
+                f" WHERE s.{subscription} = 1 AND n.at IS NOT NULL AND {not_ahead(run, f's.{time_column}')} > n.at)"
+            )
         sources = [
             "SELECT n.address AS address, n.at AS at FROM temp.noes n",
-            f"SELECT p.{column} AS address, n.at AS at FROM temp.noes n JOIN main.profiles p ON p.{key} = n.key",
+            # CROSS: the few rows first, never all profiles.
+            f"SELECT p.{column} AS address, n.at AS at FROM temp.noes n CROSS JOIN main.profiles p ON p.{key} = n.key",
         ]
-        for part in parts:
-            if time_column in attributes:
-                store.db.execute(
-                    f"DELETE FROM temp.noes WHERE rowid IN (SELECT n.rowid FROM {part}.people s CROSS JOIN temp.noes n"
-                    f" ON n.key = s.key WHERE s.{subscription} = 1 AND n.at IS NOT NULL"
-                    f" AND {not_ahead(run, f's.{time_column}')} > n.at)"
-                )
-            if column in attributes:
-                sources.append(
-                    f"SELECT {address} AS address, n.at AS at FROM {part}.people s CROSS JOIN temp.noes n ON n.key = s.key"
-                )
+        if column in attributes:
+            sources.append(f"SELECT {address} AS address, n.at AS at FROM {again}")
         for source in sources:
             _gather(store, run, source)
     store.db.execute("DROP TABLE temp.noes")

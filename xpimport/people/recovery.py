@@ -123,6 +123,12 @@ def _subscribe(store: Store, medium: str) -> int:
         f" AND EXISTS (SELECT 1 {theirs} AND s.at > coalesce(profiles.{time_column}, ''))",
         (medium, medium),
     )
+    store.db.execute(
+        "INSERT INTO lifted (list, medium, address, lifted_at)"
+        f" SELECT 'opt_outs', s.medium, s.address, s.at {_said('consent', 1)}"
+        " ON CONFLICT DO UPDATE SET lifted_at = max(lifted_at, excluded.lifted_at)",
+        (medium,),
+    )
     # Their yes counts also where an older schema's folded opt-out would come back with the next list.
     store.db.execute(
         f"INSERT OR IGNORE INTO folded_addresses (medium, address) SELECT s.medium, s.address {_said('consent', 1)}",
@@ -139,6 +145,11 @@ def _suppress(store: Store) -> int:
 
 
 def _unsuppress(store: Store) -> int:
+    store.db.execute(
+        "INSERT INTO lifted (list, medium, address, lifted_at) SELECT 'suppressions', s.medium, s.address, s.at"
+        " FROM temp.said s WHERE s.list = 'suppression' AND s.may_write = 1"
+        " ON CONFLICT DO UPDATE SET lifted_at = max(lifted_at, excluded.lifted_at)"
+    )
     return store.db.execute(
         "DELETE FROM suppressions WHERE EXISTS (SELECT 1 FROM temp.said s WHERE s.list = 'suppression'"
         " AND s.may_write = 1 AND s.medium = suppressions.medium AND s.address = suppressions.address"

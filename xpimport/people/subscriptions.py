@@ -24,15 +24,10 @@ def unsubscribe(store: Store, profile: int, medium: str) -> bool:
 
 def opt_out(store: Store, profile: int, medium: str, address: str) -> bool:
     """Opt an address out that a message went to, and the profile if it still has it; True if anything changed."""
-    column, time_column, key_column = SUBSCRIPTION[medium], SUBSCRIPTION_TIME[medium], ADDRESS_KEY[medium]
-    at, key = to_text(now()), address_key(medium, address)
     with store.writing():
         before = store.db.total_changes
-        addresses.opt_out(store, medium, key, at, "unsubscribe link")
-        store.db.execute(
-            f"UPDATE profiles SET {column} = 0, {time_column} = ? WHERE id = ? AND {column} IS NOT 0"
-            f" AND {key_column} = ?",
-            (at, profile, key),
+        addresses.opt_out_person(
+            store, profile, medium, address_key(medium, address), to_text(now()), "unsubscribe link"
         )
         return store.db.total_changes > before
 

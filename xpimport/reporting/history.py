@@ -4,14 +4,15 @@ The maps here are the JSON of `task show` and `task list`: an interface, to add 
 """
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from xpimport.clock import from_text, to_text
 from xpimport.errors import NotFound, Refused
 from xpimport.hints import command
+from xpimport.reporting.figures import Figures, as_json, engagement_json, figures
 from xpimport.reporting.forecast import forecast
-from xpimport.rules.delivery import EXCLUDED, FAILED, FINAL
 from xpimport.rules.rows import file_of, line_of
 from xpimport.store.claims import lapsed
 from xpimport.store.database import Store
@@ -20,7 +21,6 @@ Details = dict[str, Any]
 
 ROWS = ("read", "created", "updated", "unchanged", "merged", "rejected", "not_imported")
 CONSENT = ("kept_unsubscribed", "opted_out_of_rejected", "time_ahead")
-EVENTS = ("delivered", "opened", "clicked", "bounced", "unsubscribed", "complained")
 
 _SELECT = """
 SELECT t.*, i.name AS import_name, g.id AS trigger_id, g.state AS trigger_state, g.send_at AS send_at,
@@ -50,8 +50,7 @@ def task_details(store: Store, task: int) -> Details:
     if row["type"] != "profile_import":
         return {**details, "about_task": row["about_task_id"], "output": row["output"]}
     details["rejections"] = _rejections(store, task)
-    details["delivery"] = _delivery(store, row)
-    details["engagement"] = _engagement(row)
+    _add_figures(store, [(row, details)])
     details["ignored_columns"] = json.loads(row["ignored_columns"])
     details["guard"] = row["guard"]
     details["same_people"] = row["same_people"]
@@ -165,42 +164,15 @@ def _common(row: Any) -> Details:
     }
 
 
-def _delivery(store: Store, row: Any) -> Details | None:
-    """What became of the audience; None before it exists. Checked: every person is counted once."""
-    if row["trigger_id"] is None or row["status"] != "completed":
-        return None
-    audience = row["rows_created"] + row["rows_updated"] + row["rows_unchanged"]
-    counts = dict.fromkeys(FINAL, 0)
-    reasons: dict[str, list[Details]] = {EXCLUDED: [], FAILED: []}
-    found = store.all(
-        "SELECT state, reason, count(*) AS n FROM deliveries WHERE trigger_id = ? GROUP BY state, reason"
-        " ORDER BY n DESC, reason",
-        row["trigger_id"],
-    )
-    open_count = 0
-    for one in found:
-        if one["state"] not in counts:
-            open_count += one["n"]
+def _add_figures(store: Store, listed: Sequence[tuple[Any, Details]]) -> None:
+    """What became of the audiences of imports: `delivery`, once there is one, and `engagement`."""
+    found = figures(store, [row for row, _ in listed if row["status"] == "completed"])
+    for row, details in listed:
+        if row["trigger_id"] is None:
             continue
-        counts[one["state"]] += one["n"]
-        if one["state"] in reasons:
-            reasons[one["state"]].append({"reason": one["reason"], "count": one["n"]})
-    unsent = audience - sum(counts.values())
-    if row["decided_at"] and unsent != open_count:
-        raise AssertionError(f"task {row['id']}: {audience} people, but {sum(counts.values()) + open_count} fates")
-    return {
-        "audience": audience,
-        **counts,
-        "unsent": unsent,
-        "excluded_by_reason": reasons[EXCLUDED],
-        "failed_by_reason": reasons[FAILED],
-    }
-
-
-def _engagement(row: Any) -> Details | None:
-    if row["trigger_id"] is None:
-        return None
-    return {name: {"total": 0, "unique": 0} for name in EVENTS}
+        known = found.get(row["id"])
+        details["delivery"] = known and as_json(known)
+        details["engagement"] = engagement_json(known or Figures())
 
 
 def _moves(store: Store, trigger: int | None) -> list[Details]:
@@ -229,15 +201,12 @@ def task_list(store: Store, filters: dict[str, str], limit: int | None = None) -
     where = " AND ".join(conditions[name] for name in chosen) or "1"
     rows = store.all(f"{_SELECT} WHERE {where} ORDER BY t.id DESC", *(filters[name] for name in chosen))
     wanted = [row for row in rows if filters.get("status") in {None, status_of(row)}]
-    found = []
-    for row in wanted[:limit]:
-        details = _common(row)
-        if row["type"] == "profile_import":
-            details["delivery"] = _delivery(store, row)
-            details["engagement"] = _engagement(row)
-            details["rejections"] = _rejections(store, row["id"])
-        found.append(details)
-    return found
+    found = [(row, _common(row)) for row in wanted[:limit]]
+    imports = [(row, details) for row, details in found if row["type"] == "profile_import"]
+    _add_figures(store, imports)
+    for row, details in imports:
+        details["rejections"] = _rejections(store, row["id"])
+    return [details for _, details in found]
 
 
 def newest_begun(store: Store) -> int:

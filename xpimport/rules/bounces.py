@@ -8,7 +8,10 @@ from xpimport.rules.replies import DOT, Reply
 _GONE = frozenset({"5.1.1", "5.1.6", "5.1.10"})
 _NO_DOMAIN = "5.1.2"
 _COMMANDS = frozenset({"RCPT", DOT})
-_UNCLEAR = frozenset({"", "5.0.0"})
+_UNCLEAR = frozenset({"", "5.0.0", "5.1.0", "5.1.3", "5.3.0", "5.4.4", "5.5.0"})
+"""Of these some mean a mailbox or a domain that is not there, and others something else: the words decide."""
+
+_NOT_YET = re.compile(r"\s*(?:smtp;\s*)?4\d\d[ -]")
 
 _SAYS_GONE = re.compile(
     r"(?:user|recipient|mailbox|address|account|e-?mail|addressee)\b.{0,60}?"
@@ -22,6 +25,9 @@ _SAYS_OTHER = re.compile(
     r"full|quota|over ?size|too large|spam|block|black ?list|reputation|policy|denied|relay|authenticat|dmarc|spf|dkim"
     r"|greylist|rate|temporar|try again|later|content|virus",
     re.IGNORECASE,
+)
+_OF_THE_SENDER = re.compile(
+    r"sender (?:address|domain|verif)|client host|\bhelo\b|reverse|\bptr\b|your (?:ip|domain|host)", re.IGNORECASE
 )
 
 
@@ -48,11 +54,13 @@ def bounce_of(status: str, text: str, *, permanent: bool | None = None) -> Bounc
     `permanent` is a provider's own class, which decides where neither does; None where there is none. Returns None for what
     is not final: they go on trying.
     """
-    if status.startswith(("2", "4")):
+    if status.startswith(("2", "4")) or (not status and _NOT_YET.match(text)):
         return None
     if status in _GONE or status == _NO_DOMAIN:
         return Bounce.GONE
     if status not in _UNCLEAR:
+        return Bounce.OTHER
+    if _OF_THE_SENDER.search(text):
         return Bounce.OTHER
     if _SAYS_GONE.search(text):
         return Bounce.GONE

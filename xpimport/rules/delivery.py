@@ -56,6 +56,7 @@ FAILURES = {
     "invalid_address": "the message cannot be addressed to this person",
     "smtputf8_unsupported": "the address needs SMTPUTF8, which the mail server does not offer",
     "redirected": "the receiver answered with a redirect, which is not followed",
+    "bounced_later": "its outcome was uncertain until the message came back, because the mailbox is not there",
     "invalid_key": "the message's key cannot be a file name in the outbox",
 }
 """Why a message `failed`."""

@@ -6,6 +6,9 @@ from enum import IntEnum
 
 from xpimport.rules.tokens import Purpose
 
+MAIL = "mail"
+"""Who reports what is read from a mailbox."""
+
 
 class Kind(IntEnum):
     """What happened, as it is stored."""
@@ -31,11 +34,13 @@ class Machine(IntEnum):
     APPLE = 2
     PREFETCH = 3
     SCANNER = 4
+    HASTE = 5
+    """Told by nobody, but by the message's events together: see rules/engagement.py."""
 
     @property
     def word(self) -> str:
         """As it is typed and shown."""
-        return self.name.lower()
+        return "scanner" if self is Machine.HASTE else self.name.lower()
 
 
 UNMATCHED = {
@@ -80,9 +85,11 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class NotUnderstood:
-    """Something that is no event that we know, in the words of what is wrong with it."""
+    """Something that is no event that we know, in the words of what is wrong with it; `body` is what it was."""
 
     why: str
+    provider: str = ""
+    body: str = ""
 
 
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC).timestamp(), datetime(2200, 1, 1, tzinfo=UTC).timestamp()

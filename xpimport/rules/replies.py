@@ -1,7 +1,7 @@
 """What a receiver answered, in its parts: a mail server's reply to a command, or an HTTP answer to a request."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 CONNECT, DOT, POST = "CONNECT", ".", "POST"
 """What is answered where it is not an SMTP command: the connection (the greeting), the end of a message, a request."""
@@ -15,9 +15,8 @@ _UNPRINTABLE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer.
+class Reply(NamedTuple):
+    """An answer; a tuple, since four are made for every message.
 
     Attributes:
         command: what it answers: the SMTP command (`EHLO`, `AUTH`, `MAIL`, `RCPT`, `DATA`), CONNECT, DOT or POST.

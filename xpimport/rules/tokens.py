@@ -5,12 +5,14 @@ letters, which survives folded case and fits the local part of an address. The e
 an older copy of itself, so that a number that is given out again never makes the same key.
 """
 
+import hashlib
 import hmac
 import struct
 from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 _SHORTEST_TAG = 8
 _PLAIN = struct.Struct(">II")
@@ -52,7 +54,7 @@ def make_key(secret: bytes, purpose: Purpose, epoch: int, trigger: int, profile:
     """The key of one person's message in one send, for one purpose; `place` is a click's link and which of those."""
     if purpose in {Purpose.OPEN, Purpose.CLICK}:
         return TriggerKeys(tracking_secret(secret, epoch, trigger), epoch, trigger).key(purpose, profile, *place)
-    return _signed(secret, purpose, b"".join(map(_varint, (epoch, trigger, profile))))
+    return _signed(secret, purpose, _numbers(epoch, trigger, profile))
 
 
 def tracking_secret(secret: bytes, epoch: int, trigger: int) -> bytes:
@@ -99,6 +101,11 @@ def read_key(secret: bytes, purpose: Purpose, key: str) -> Named | None:
     return Named(*numbers) if hmac.compare_digest(made.encode(), key.lower().encode()) else None
 
 
+@lru_cache(maxsize=8)  # a person has two keys, one after the other
+def _numbers(epoch: int, trigger: int, profile: int) -> bytes:
+    return b"".join(map(_varint, (epoch, trigger, profile)))
+
+
 def _varint(number: int) -> bytes:
     octets = bytearray()
     while number > 0x7F:
@@ -128,6 +135,11 @@ def _tag(secret: bytes, purpose: Purpose, plain: bytes) -> bytes:
 def read_unsubscribe_token(secret: bytes, token: str) -> Named | None:
     """Whom an opt-out token names, of whatever age: an opt-out is never refused because its message is old."""
     return read_key(secret, Purpose.UNSUBSCRIBE, token) or _read_old_token(secret, token)
+
+
+def old_key_of(store_id: str, trigger: int, profile: int) -> str:
+    """The key of a person's message in a send that began before keys had epochs; the same on every attempt."""
+    return hashlib.sha256(f"{store_id}/{trigger}/{profile}".encode()).hexdigest()[:32]
 
 
 def make_old_token(secret: bytes, trigger: int, profile: int) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from xpimport.clock import now, to_text
 from xpimport.rules import trigger as rules
 from xpimport.rules.delivery import UNSENT, sql_in
+from xpimport.sending.delivery import counts
 from xpimport.sending.triggers import move
 from xpimport.store.database import Store
 
@@ -51,3 +52,4 @@ def make_uncertain(store: Store, found: InDoubt, reason: str) -> None:
     if found.state in {rules.SCHEDULED, rules.SENDING}:
         move(store, found.trigger, found.state, rules.HELD, reason)
     store.db.execute("UPDATE triggers SET decided_at = NULL WHERE id = ?", (found.trigger,))
+    counts.keep(store, found.trigger)

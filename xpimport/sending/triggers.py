@@ -158,6 +158,9 @@ def move(
     ).rowcount
     if moved:
         record_move(store, trigger, before, after, reason)
+        if after in {rules.SCHEDULED, rules.SENDING}:
+            # Its deliveries are about to change: see sending/delivery/counts.py.
+            store.db.execute("DELETE FROM delivery_counts WHERE trigger_id = ?", (trigger,))
     return bool(moved)
 
 
@@ -224,9 +227,12 @@ def keeping_content(store: Store, campaign_id: int) -> list[int]:
     return [row["task_id"] for row in rows]
 
 
+_SWITCHED_OFF = "NOT EXISTS (SELECT 1 FROM settings WHERE name = 'triggers' AND value = 'on')"
+
+
 def switched_off(store: Store) -> bool:
     """Whether the master switch is off, as it is in a new store."""
-    return bool(store.scalar("SELECT NOT EXISTS (SELECT 1 FROM settings WHERE name = 'triggers' AND value = 'on')"))
+    return bool(store.scalar(f"SELECT {_SWITCHED_OFF}"))
 
 
 def check_mine(store: Store, trigger: Trigger) -> None:
@@ -244,9 +250,10 @@ def check_mine(store: Store, trigger: Trigger) -> None:
 
 def obstacle(store: Store, trigger: Trigger) -> str | None:
     """The reason for which this trigger is held as things are, in mid-send too; None where nothing is in its way."""
-    if switched_off(store):
+    # One question: it is asked with every message of a send.
+    off, live = store.one(f"SELECT {_SWITCHED_OFF}, live FROM campaigns WHERE id = ?", trigger.campaign_id)
+    if off:
         return "triggers_off"
-    live = store.scalar("SELECT live FROM campaigns WHERE id = ?", trigger.campaign_id)
     return None if live else "campaign_paused"
 
 

@@ -22,3 +22,6 @@ _VERSION = sqlite3.sqlite_version_info
 
 #: Whether this SQLite keeps every commit in WAL mode; a rollback journal is used where it does not.
 WAL_IS_SOUND = _VERSION >= (3, 51, 3) or (3, 50, 7) <= _VERSION < (3, 51) or (3, 44, 6) <= _VERSION < (3, 45)
+
+# Else each None that is written is first asked whether it adapts itself, which costs more than to write a text.
+sqlite3.register_adapter(type(None), lambda none: none)

@@ -10,6 +10,13 @@ CREATE TABLE folded_addresses (
     address TEXT NOT NULL,
     PRIMARY KEY (medium, address)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE lifted (
+    list TEXT NOT NULL CHECK (list IN ('opt_outs', 'suppressions')),
+    medium TEXT NOT NULL CHECK (medium IN ('email', 'sms')),
+    address TEXT NOT NULL,
+    lifted_at TEXT NOT NULL,
+    PRIMARY KEY (list, medium, address)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE forgotten (
     kind TEXT NOT NULL CHECK (kind IN ('user_id', 'email', 'sms')),
     hash BLOB NOT NULL,
@@ -91,6 +98,7 @@ CREATE TABLE events (
     machine INTEGER NOT NULL DEFAULT 0,
     link INTEGER,
     detail TEXT,
+    gone INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (trigger_id, profile_id, kind, event_key)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE engagement (
@@ -100,8 +108,6 @@ CREATE TABLE engagement (
     people INTEGER NOT NULL DEFAULT 0,
     machine_total INTEGER NOT NULL DEFAULT 0,
     machine_people INTEGER NOT NULL DEFAULT 0,
-    first_at INTEGER,
-    last_at INTEGER,
     PRIMARY KEY (trigger_id, kind)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE delivery_counts (
@@ -111,12 +117,15 @@ CREATE TABLE delivery_counts (
     people INTEGER NOT NULL,
     PRIMARY KEY (trigger_id, state, reason)
 ) STRICT, WITHOUT ROWID;
+INSERT INTO delivery_counts SELECT trigger_id, state, coalesce(reason, ''), count(*) FROM deliveries WHERE trigger_id IN
+    (SELECT id FROM triggers WHERE state NOT IN ('scheduled', 'sending')) GROUP BY 1, 2, 3;
 CREATE TABLE spool_read (
     segment TEXT PRIMARY KEY,
     "offset" INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE rejected_events (
     id INTEGER PRIMARY KEY,
+    event_key INTEGER NOT NULL UNIQUE,
     received_at TEXT NOT NULL,
     provider TEXT NOT NULL,
     reason TEXT NOT NULL,

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from xpimport.clock import to_text
-from xpimport.importing.consent import collect_opt_outs, collect_opt_outs_of_other_rows, match_folded
+from xpimport.importing.consent import collect_opt_outs, collect_opt_outs_of_other_rows, find_last_rows, match_folded
 from xpimport.importing.formats.opening import open_list
 from xpimport.importing.merging.parts import schema
 from xpimport.importing.sources.source import SourceFile
+from xpimport.importing.staging.sort import written_columns
 from xpimport.importing.staging.stage import Staged, options_of
 from xpimport.importing.tasks import Run
 from xpimport.rules.definition import SUBSCRIPTION, SUBSCRIPTION_TIME
@@ -78,12 +79,12 @@ def _unfit(run: Run, attributes: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _reject(store: Store, staged: Staged, condition: str, column: str, reason: str) -> None:
     """Move the rows that meet a condition to the rejected; an earlier row of the same person takes the place of one."""
-    schemas = [schema(number) for number in range(len(staged.parts))]
+    schemas, columns = [schema(number) for number in range(len(staged.parts))], written_columns(staged.attributes)
     says_no = " OR ".join(f"s.{name} = 0" for name in SUBSCRIPTION.values() if name in staged.attributes)
     for part in schemas:
         for table in ("replaced", "people"):
             if says_no:
-                own = ", ".join(f's."{name}"' for name in ("row", "key", *staged.attributes))
+                own = ", ".join(f's."{name}"' for name in ("row", "key", *columns))
                 store.db.execute(
                     f"INSERT INTO {part}.opting_out SELECT {own} FROM {part}.{table} s WHERE ({condition}) AND ({says_no})"
                 )
@@ -92,8 +93,8 @@ def _reject(store: Store, staged: Staged, condition: str, column: str, reason: s
                 (column, reason),
             )
         store.db.execute(f"DELETE FROM {part}.replaced WHERE row IN (SELECT row FROM {part}.rejected)")
-    names = ", ".join(["row", *(f'"{name}"' for name in staged.attributes)])
-    chosen = ", ".join(["max(s.row) AS row", *(f's."{name}"' for name in staged.attributes)])
+    names = ", ".join(["row", *(f'"{name}"' for name in columns)])
+    chosen = ", ".join(["max(s.row) AS row", *(f's."{name}"' for name in columns)])
     spare = " UNION ALL ".join(f"SELECT key, {names} FROM {part}.replaced" for part in schemas)
     for part in schemas:
         gone = f"row IN (SELECT row FROM {part}.rejected)"
@@ -174,6 +175,7 @@ def record_opt_outs(store: Store, run: Run, staged: Staged) -> None:
     parts = [schema(number) for number in range(len(staged.parts))]
     for part in parts:
         match_folded(store, staged.attributes, f"{part}.people")
+    find_last_rows(store, staged.attributes, parts)
     for medium, column in SUBSCRIPTION.items():
         if column not in staged.attributes:
             continue
@@ -183,6 +185,7 @@ def record_opt_outs(store: Store, run: Run, staged: Staged) -> None:
         collect_opt_outs_of_other_rows(store, run, medium, staged.attributes, parts)
         _keep_opt_outs(store, run, medium)
         store.db.execute("DROP TABLE temp.outs")
+    store.db.execute("DROP TABLE temp.last_rows")
 
 
 def count_consent(store: Store, run: Run, staged: Staged) -> ConsentCounts:

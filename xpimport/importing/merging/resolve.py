@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from xpimport.importing.consent import consent_sql
 from xpimport.importing.tasks import Run
 from xpimport.rules.definition import SUBSCRIPTION, SUBSCRIPTION_TIME
+from xpimport.rules.values import EMAIL_KEY
 from xpimport.store.database import Store
 
 RESOLVED = """(
@@ -45,8 +46,8 @@ def resolve(store: Store, run: Run, attributes: Sequence[str], batch: RankRange,
     """Fill the table `resolved` for one batch; `profile` stays NULL for new people."""
     joins, adopting = _profile(store, run, attributes, batch)
     consents = [consent_sql(store, medium, run, attributes) for medium in SUBSCRIPTION]
-    # Joined on user_id it cannot differ; an adopted profile had none.
-    compared = [name for name in plain_attributes(attributes) if name != "user_id" or adopting]
+    # Joined on user_id it cannot differ; an adopted profile had none. The key of an address differs only with it.
+    compared = [name for name in plain_attributes(attributes) if name != EMAIL_KEY and (name != "user_id" or adopting)]
     differs = [f'{merged_value(name, run)} IS NOT p."{name}"' for name in compared]
     differs += [f"({one.final}) IS NOT p.{SUBSCRIPTION[one.medium]}" for one in consents]
     finals = ", ".join(f"({one.final})" for one in consents)

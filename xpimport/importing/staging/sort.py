@@ -4,7 +4,7 @@ Several processes may do this for one list: each gathers rows as they come, then
 what all have gathered, with SQLite's own external sort. In key order neighbouring rows touch neighbouring pages of
 the store's index, which is what a merge into ten million profiles lives on. A sorted part has the tables
 
-    people    rank (ascending with key), row, key, a column an attribute; one row a key
+    people    rank (ascending with key), row, key, a column an attribute (see `written_columns`); one row a key
     replaced  the same without rank: rows that a later row of the same key replaces
     rejected  row, column, value, reason, cells
     opting_out  as replaced: rejected rows that say no to being written to
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xpimport.importing.staging.validate import ValidatedBlock
+from xpimport.rules.values import EMAIL_KEY
 from xpimport.store.driver import sqlite3
 
 SAMPLE_STEP = 500
@@ -26,6 +27,8 @@ MOST_SAMPLES = 20_000
 
 Range = tuple[str, str | None]
 """Keys from the first up to but without the second; None: to the end."""
+
+_OTHER_KEY = "_email_key"
 
 _REJECTED = 'CREATE TABLE rejected (row INTEGER PRIMARY KEY, "column" TEXT, value TEXT, reason TEXT, cells TEXT)'
 
@@ -53,8 +56,25 @@ def _scratch(path: Path) -> "sqlite3.Connection":
     return db
 
 
+def written_columns(attributes: Sequence[str]) -> list[str]:
+    """The columns that hold the attributes of a row; that of `email_key` has "" where the key is the address itself.
+
+    Most addresses are their own keys, and so are not written, sorted and read twice.
+    """
+    return [_OTHER_KEY if name == EMAIL_KEY else name for name in attributes]
+
+
 def _columns(attributes: Sequence[str]) -> str:
-    return ", ".join(["row", "key", *(f'"{name}"' for name in attributes)])
+    return ", ".join(["row", "key", *(f'"{name}"' for name in written_columns(attributes))])
+
+
+def _table(name: str, attributes: Sequence[str], rank: str = "") -> str:
+    computed = (
+        f", {EMAIL_KEY} AS (CASE {_OTHER_KEY} WHEN '' THEN email ELSE {_OTHER_KEY} END)"
+        if EMAIL_KEY in attributes
+        else ""
+    )
+    return f"CREATE TABLE {name} ({rank}{_columns(attributes)}{computed})"
 
 
 class RowWriter:
@@ -116,9 +136,9 @@ def sort_range(
         for number, file in enumerate(gathered):
             db.execute(f"ATTACH DATABASE ? AS gathered_{number}", (str(file),))
         db.execute("BEGIN")
-        db.execute(f"CREATE TABLE people (rank INTEGER PRIMARY KEY, {names})")
+        db.execute(_table("people", attributes, "rank INTEGER PRIMARY KEY, "))
         for table in ("replaced", "opting_out"):
-            db.execute(f"CREATE TABLE {table} ({names})")
+            db.execute(_table(table, attributes))
         db.execute(_REJECTED)
         parts = [f"SELECT {names} FROM gathered_{number}.gathered WHERE {within}" for number in range(len(gathered))]
         db.execute(

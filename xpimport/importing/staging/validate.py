@@ -13,7 +13,7 @@ from xpimport.rules.emails import email_keys
 from xpimport.rules.values import EMAIL_KEY, CheckedColumn, check_column
 
 Row = tuple[object, ...]
-"""Row number, key, and a value for each attribute of the layout."""
+"""Row number, key, and a value for each attribute of the layout; for `email_key` "" where it is the address."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,17 @@ class RowValidator:
                 bad.setdefault(index, (column, reason))
         keys = values[self._layout.identify_by]
         self._put_identifier_first(keys, found, bad)
-        if EMAIL_KEY in self._layout.attributes:
-            values[EMAIL_KEY] = email_keys(values.get("email", [None] * len(keys)))  # type: ignore[arg-type]
-        if self._layout.identify_by == "email":
-            keys = values[EMAIL_KEY]
+        if "email" in values:
+            emails: Sequence[Any] = values["email"]
+            email_key = email_keys(emails)
+            # Not None, which costs SQLite's driver more than a text.
+            values[EMAIL_KEY] = (
+                [""] * len(keys)
+                if email_key is emails
+                else ["" if key == own else key for key, own in zip(email_key, emails, strict=True)]
+            )
+            if self._layout.identify_by == "email":
+                keys = email_key
         rejected = [self._rejection(found, index, *why) for index, why in bad.items()]
         rejected += [self._malformed(one) for one in found.malformed]
         return ValidatedBlock(

@@ -179,6 +179,10 @@ def _key_or_none(medium: str, address: str | None) -> str | None:
 def _write_fates(store: Store, trigger: Trigger) -> None:
     last = store.scalar("SELECT coalesce(max(n), 0) FROM temp.decision")
     at = int(now().timestamp())
+    claims = "coalesce((SELECT claims FROM temp.refused WHERE profile = decision.profile), 0)"
+    if not store.scalar("SELECT EXISTS (SELECT 1 FROM temp.refused)"):
+        # As a rule nobody was: then nobody is looked up.
+        claims = "0"
     for start in range(0, last, BATCH):
         with store.writing():
             check_mine(store, trigger)
@@ -187,8 +191,7 @@ def _write_fates(store: Store, trigger: Trigger) -> None:
                 " SELECT ?, profile,"
                 " CASE WHEN reason IS NULL THEN 'pending' ELSE 'excluded' END, reason,"
                 " CASE WHEN reason IS NULL THEN NULL ELSE address END, ?,"
-                " coalesce((SELECT claims FROM temp.refused WHERE profile = decision.profile), 0) FROM temp.decision"
-                " WHERE n > ? AND n <= ?",
+                f" {claims} FROM temp.decision WHERE n > ? AND n <= ?",
                 (trigger.id, at, start, start + BATCH),
             )
             store.db.execute("UPDATE triggers SET heartbeat = ? WHERE id = ?", (heartbeat(), trigger.id))

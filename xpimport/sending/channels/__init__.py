@@ -13,7 +13,7 @@ To add a channel `pigeon`:
 `tests/test_kinds.py` says which of these is missing.
 """
 
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from xpimport.errors import Unreachable
@@ -85,7 +85,7 @@ class Outcome:
 
     def to_plain(self) -> tuple[Any, ...]:
         """The same in plain values, which go from one process to another."""
-        reply = astuple(self.reply) if self.reply else None
+        reply = tuple(self.reply) if self.reply else None
         return self.state, self.reason, self.detail, self.connection_lost, self.retry_after, self.about.value, reply
 
     @staticmethod

@@ -1,10 +1,7 @@
 """One person's message of a campaign, ready for its channel; the same in this process and in a sender's."""
 
-import hashlib
 import json
-import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -22,7 +19,6 @@ from xpimport.sending.content.links import Rules, links_of, marked
 from xpimport.sending.content.mime import MessageSkeleton
 from xpimport.sending.content.render import NotPersonalised, Rendered, Templates, compile_templates
 from xpimport.sending.content.tracked import Tracking, count_repeated
-from xpimport.store.database import Store
 
 DEFAULT_SENDER = "xpimport@localhost"
 
@@ -51,8 +47,8 @@ class Composer:
     templates: Templates
     skeleton: MessageSkeleton
     kinds: Mapping[str, str]
-    unsubscribe: str
-    """The mailbox for opt-outs."""
+    mailbox: str
+    """What stands before a token in a mail to the mailbox for opt-outs, which names who opts out of what (RFC 6068)."""
     link: str = ""
     """What stands before a token in an opt-out link; empty where nothing receives the clicks."""
     prefix: str = ""
@@ -65,11 +61,15 @@ class Composer:
         Raises:
             NotPersonalised: the template asks for what this person does not have, or a library cannot bear what came out.
         """
-        with _making():
+        try:
             return self._rendered(values, token)
+        except (NotPersonalised, Invalid):
+            raise
+        except Exception as problem:
+            raise _unmade(problem) from problem
 
     def _rendered(self, values: Mapping[str, Any], token: str) -> Rendered:
-        link = self.link + token if self.link else self._mailbox(token)
+        link = (self.link or self.mailbox) + token
         return self.templates.render({LINK: link, **decoded(values, self.kinds)})
 
     def message(self, job: Job) -> Outgoing:
@@ -80,8 +80,12 @@ class Composer:
                 cannot bear what came out.
             Invalid: the address cannot be written to.
         """
-        with _making():
+        try:
             return self._message(job)
+        except (NotPersonalised, Invalid):
+            raise
+        except Exception as problem:
+            raise _unmade(problem) from problem
 
     def _message(self, job: Job) -> Outgoing:
         key, values, to, at, token, profile = job
@@ -103,7 +107,7 @@ class Composer:
 
     def _opting_out(self, token: str) -> dict[str, str]:
         """How mail programs offer an opt-out: a mailbox, and one click where a link is received (RFC 2369, RFC 8058)."""
-        mailbox = f"<{self._mailbox(token)}>"
+        mailbox = f"<{self.mailbox}{token}>"
         if not self.link:
             return {"List-Unsubscribe": mailbox}
         return {
@@ -111,20 +115,10 @@ class Composer:
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         }
 
-    def _mailbox(self, token: str) -> str:
-        """A mail to the mailbox for opt-outs that names who opts out of what (RFC 6068)."""
-        return f"mailto:{quote(self.unsubscribe, safe='@+')}?subject=unsubscribe%20{token}"
 
-
-@contextmanager
-def _making() -> Iterator[None]:
+def _unmade(problem: Exception) -> NotPersonalised:
     """Whatever goes wrong while a message is made is a matter of that message, and nothing of it has left."""
-    try:
-        yield
-    except (NotPersonalised, Invalid):
-        raise
-    except Exception as problem:
-        raise NotPersonalised(f"{type(problem).__name__}: {problem}") from problem
+    return NotPersonalised(f"{type(problem).__name__}: {problem}")
 
 
 def _json_body(text: str) -> bytes:
@@ -192,27 +186,9 @@ def composer(content: MessageContent) -> Composer:
         skeleton=skeleton,
         kinds=content["kinds"],
         link=content.get("link", ""),
-        unsubscribe=options.get("unsubscribe") or skeleton.sender,
+        mailbox=f"mailto:{quote(options.get('unsubscribe') or skeleton.sender, safe='@+')}?subject=unsubscribe%20",
         tracking=Tracking(plan) if plan else None,
     )
-
-
-def old_key_of(store_id: str, trigger: int, profile: int) -> str:
-    """The key of a person's message in a send that began before keys had epochs; the same on every attempt."""
-    return hashlib.sha256(f"{store_id}/{trigger}/{profile}".encode()).hexdigest()[:32]
-
-
-def secret_of(store: Store) -> bytes:
-    """What this store signs opt-out tokens with; made when first asked for."""
-    found = store.scalar("SELECT value FROM settings WHERE name = 'store.secret'")
-    if found is None:
-        with store.writing():
-            store.db.execute(
-                "INSERT INTO settings (name, value) VALUES ('store.secret', ?) ON CONFLICT DO NOTHING",
-                (secrets.token_hex(32),),
-            )
-        found = store.scalar("SELECT value FROM settings WHERE name = 'store.secret'")
-    return bytes.fromhex(found)
 
 
 def select_profile(kinds: Mapping[str, str]) -> str:

@@ -16,7 +16,7 @@ from xpimport.rules.settings import TIMEZONE, Setting, Settings
 from xpimport.rules.throttle import RateLimiter, Window, parse_rate, parse_window
 from xpimport.sending.channels.declaration import ChannelKind
 from xpimport.sending.channels.registry import channel_kind
-from xpimport.sending.content.compose import Composer, MessageContent, composer, content_of, secret_of
+from xpimport.sending.content.compose import Composer, MessageContent, composer, content_of
 from xpimport.sending.content.frozen import frozen_content
 from xpimport.sending.content.frozen_links import frozen_tracking
 from xpimport.sending.delivery.ledger import IntentContext
@@ -24,6 +24,7 @@ from xpimport.sending.delivery.shared_rate import SharedRate
 from xpimport.sending.triggers import Trigger
 from xpimport.store import epochs
 from xpimport.store.database import Store
+from xpimport.store.secret import secret_of
 
 Progress = Callable[[int, int], None]
 """Called with people done and people in all."""

@@ -10,14 +10,15 @@ from xpimport.clock import now, to_text
 from xpimport.errors import Invalid
 from xpimport.rules.bounces import is_bounce
 from xpimport.rules.definition import ADDRESS
-from xpimport.rules.delivery import FAILED, RETRY, SETTLED, Verdict
+from xpimport.rules.delivery import FAILED, RETRY, SETTLED, UNCERTAIN, Verdict, sql_in
+from xpimport.rules.engagement import PROOFS
 from xpimport.rules.throttle import retry_wait
-from xpimport.rules.tokens import Purpose, make_key, make_old_token
+from xpimport.rules.tokens import Purpose, make_key, make_old_token, old_key_of
 from xpimport.rules.trigger import backoff
 from xpimport.rules.values import address_key
 from xpimport.sending.audience.exclusion import blocked
 from xpimport.sending.channels import Outcome
-from xpimport.sending.content.compose import Job, address_of, old_key_of, select_profile
+from xpimport.sending.content.compose import Job, address_of, select_profile
 from xpimport.sending.triggers import Trigger, check_mine, obstacle
 from xpimport.store.addresses import suppress
 from xpimport.store.claims import heartbeat
@@ -62,11 +63,23 @@ def mark_interrupted(store: Store, trigger: Trigger) -> int:
     """
     with store.writing():
         check_mine(store, trigger)
-        return store.db.execute(
+        found = store.db.execute(
             "UPDATE deliveries SET state = 'uncertain', reason = 'interrupted', changed_at = ? WHERE trigger_id = ?"
             " AND state = 'attempting'",
             (int(now().timestamp()), trigger.id),
         ).rowcount
+        heed_events(store, trigger)
+        return found
+
+
+def heed_events(store: Store, trigger: Trigger) -> None:
+    """Inside a transaction: whatever came back before a message's outcome was recorded proves that it was accepted."""
+    store.db.execute(
+        f"UPDATE deliveries SET state = 'accepted', reason = NULL, detail = NULL, retry_at = NULL"
+        f" WHERE trigger_id = ? AND {sql_in('state', (UNCERTAIN, RETRY))} AND profile_id IN (SELECT profile_id FROM events"
+        f" WHERE trigger_id = ? AND kind IN ({', '.join(str(int(kind)) for kind in sorted(PROOFS))}))",
+        (trigger.id, trigger.id),
+    )
 
 
 def verdict(store: Store, trigger: Trigger) -> Verdict:
@@ -160,7 +173,8 @@ def refund(store: Store, trigger: Trigger, people: Sequence[int]) -> None:
 def record_bounces(store: Store, medium: str, outcomes: Sequence[tuple[Grant, Outcome]]) -> None:
     """Inside a transaction: addresses that the server does not know are not written to again."""
     gone = [grant.job[2] for grant, outcome in outcomes if outcome.state == FAILED and is_bounce(outcome.reply)]
-    suppress(store, [(address_key(medium, address), medium, "bounced", to_text(now())) for address in gone])
+    if gone:
+        suppress(store, [(address_key(medium, address), medium, "bounced", to_text(now())) for address in gone])
 
 
 def _retry_at(at: datetime, grant: Grant, outcome: Outcome) -> int | None:
@@ -231,6 +245,7 @@ class Granter:
     def next(self, wanted: int) -> list[Grant]:
         """Inside a transaction: intents for up to `wanted` messages, each looked at again for consent."""
         at = now()
+        text = at.isoformat()
         grants: list[Grant] = []
         looked = 0
         while len(grants) < wanted and looked < LOOKED_AT:
@@ -238,7 +253,7 @@ class Granter:
             if not rows:
                 break
             looked += len(rows)
-            found = [grant for row in rows if (grant := self._grant(row, at)) is not None]
+            found = [grant for row in rows if (grant := self._grant(row, at, text)) is not None]
             # Before the next look: a retry that is not yet marked would be found a second time.
             record_intents(self._store, self._trigger, [(grant.job[2], grant.profile) for grant in found], at)
             grants += found
@@ -274,7 +289,7 @@ class Granter:
                     self._begin_again()
         return rows
 
-    def _grant(self, row: Any, at: datetime) -> Grant | None:
+    def _grant(self, row: Any, at: datetime, text: str) -> Grant | None:
         reason = self._why_not(row)
         if reason is not None:
             self._exclude(row, reason, None, at)
@@ -289,7 +304,7 @@ class Granter:
         return Grant(
             row["profile_id"],
             row["attempts"] + 1,
-            (key, values, address, at.isoformat(), token, row["profile_id"]),
+            (key, values, address, text, token, row["profile_id"]),
             refused_before=row["refused_claims"] > 0,
             unanswered=row["reason"] in _UNANSWERED,
         )

@@ -76,14 +76,14 @@ class Refusals:
         found = Sorted()
         for grant, outcome in outcomes:
             match outcome.about:
+                case About.PERSON:
+                    self._answered(found, grant, outcome)
                 case About.OURS:
                     self._refused(found, grant, outcome)
                 case About.CONNECTION:
                     self._disconnected(found, grant, outcome)
                 case About.RATE:
                     self._too_fast(found, grant, outcome)
-                case About.PERSON:
-                    self._answered(found, grant, outcome)
         return found
 
     def _answered(self, found: Sorted, grant: Grant, outcome: Outcome) -> None:

@@ -12,7 +12,7 @@ from xpimport.rules.delivery import Verdict
 from xpimport.rules.settings import Settings
 from xpimport.sending import triggers
 from xpimport.sending.audience.exclusion import decide_exclusions
-from xpimport.sending.delivery import canary, ledger
+from xpimport.sending.delivery import canary, counts, ledger
 from xpimport.sending.delivery.config import Progress, SendConfig, load_config
 from xpimport.sending.delivery.send_loop import SendLoop
 from xpimport.sending.triggers import ClaimLost, Trigger
@@ -38,9 +38,15 @@ class Sent:
 def send(store: Store, trigger: Trigger, kinds: Mapping[str, str], settings: Settings, progress: Progress) -> Sent:
     """Send a claimed trigger as far as it goes now; every state of it is in the store, whatever happens."""
     try:
-        return _send(store, trigger, kinds, settings, progress)
+        sent = _send(store, trigger, kinds, settings, progress)
     except ClaimLost:
-        return Sent(triggers.get(store, trigger.id), connected=True)
+        sent = Sent(triggers.get(store, trigger.id), connected=True)
+    if triggers.get(store, trigger.id).state not in {rules.SCHEDULED, rules.SENDING}:
+        with store.writing():
+            # Looked at again: somebody may just have released it.
+            if triggers.get(store, trigger.id).state not in {rules.SCHEDULED, rules.SENDING}:
+                counts.keep(store, trigger.id)
+    return sent
 
 
 def _send(store: Store, trigger: Trigger, kinds: Mapping[str, str], settings: Settings, progress: Progress) -> Sent:
@@ -86,6 +92,8 @@ def _journal_begin(store: Store, trigger: Trigger) -> None:
 
 
 def _finish(store: Store, trigger: Trigger, work: SendLoop) -> Sent:
+    with store.writing():
+        ledger.heed_events(store, trigger)
     problem = work.problem.message if isinstance(work.problem, XpimportError) else None
     if work.verdict is Verdict.OFF:
         _move(store, trigger, rules.HELD, "triggers_off")

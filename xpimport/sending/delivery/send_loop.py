@@ -149,8 +149,10 @@ class SendLoop:
         self.outcomes = []
         ledger.record(self.store, self.trigger, found.final)
         ledger.record_bounces(self.store, self.config.campaign.medium, found.final)
-        ledger.record_theirs(self.store, self.trigger, found.theirs)
-        ledger.refund(self.store, self.trigger, found.refunded)
+        if found.theirs:
+            ledger.record_theirs(self.store, self.trigger, found.theirs)
+        if found.refunded:
+            ledger.refund(self.store, self.trigger, found.refunded)
         self.done += len(found.final) + len(found.theirs)
         if found.held_back:
             ledger.hold_back(self.store, self.trigger, found.held_back)

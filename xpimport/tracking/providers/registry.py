@@ -6,7 +6,7 @@ from importlib import import_module
 from xpimport.errors import Invalid
 from xpimport.tracking.providers.declaration import ProviderKind
 
-PROVIDERS: tuple[str, ...] = ("xpimport",)
+PROVIDERS: tuple[str, ...] = ("xpimport", "ses", "sendgrid", "mailgun", "postmark", "xtremepush")
 """The registration: each is a file of this folder."""
 
 

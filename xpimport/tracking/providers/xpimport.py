@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 from xpimport.rules.bounces import Bounce, bounce_of
 from xpimport.rules.events import Kind, Machine, NotUnderstood, Reported
+from xpimport.tracking.providers import reading
 from xpimport.tracking.providers.declaration import ProviderKind, Said
 
 _KINDS = {kind.word: kind for kind in Kind}
-_MACHINES = {kind.word: kind for kind in Machine} | {"": Machine.NONE}
+_MACHINES = {kind.word: kind for kind in Machine if kind is not Machine.HASTE} | {"": Machine.NONE}
 
 
 def parse(value: object) -> Iterator[Said]:
@@ -27,15 +28,15 @@ def _event(item: object) -> Said:
     if kind is None:
         return NotUnderstood(f"event is none of {', '.join(_KINDS)}")
     words = {name: item.get(name) for name in ("key", "address", "url", "detail", "id", "status")}
-    if wrong := [name for name, word in words.items() if word is not None and not isinstance(word, str)]:
+    if wrong := [name for name, word in words.items() if word is not None and not reading.is_text(word)]:
         return NotUnderstood(f"{wrong[0]} is no text")
-    time, machine = item.get("time"), item.get("machine")
-    if not isinstance(time, str | int | float | None):
+    time, machine = reading.time(item.get("time")), item.get("machine")
+    if not isinstance(item.get("time"), str | int | float | None):
         return NotUnderstood("time is neither a number nor a text")
     which = Machine.PROVIDER if machine is True else _MACHINES.get(str(machine or ""))
     if which is None:
-        return NotUnderstood(f"machine is neither true nor one of {', '.join(kind.word for kind in Machine)}")
-    detail = " ".join(filter(None, (words["status"], words["detail"]))) or None
+        return NotUnderstood(f"machine is neither true nor one of {', '.join(filter(None, _MACHINES))}")
+    detail = reading.detail(words["detail"] or "", words["status"] or "")
     gone = False
     if kind is Kind.BOUNCED:
         bounce = bounce_of(words["status"] or "", words["detail"] or "")

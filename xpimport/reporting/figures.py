@@ -1,0 +1,184 @@
+"""What became of a send in numbers: the one place that every view has its figures from.
+
+A run's figures are of its own audience; those of several runs are sums, whose people are recipients: who is in two of the
+lists counts twice.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from xpimport.rules.delivery import ACCEPTED, EXCLUDED, FAILED, FINAL
+from xpimport.rules.engagement import CAME_BACK, ENGAGED, NOTHING, Tally
+from xpimport.rules.events import Kind
+from xpimport.store.database import Store
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share of people (0 to 1), and of what it is: `delivered`, `accepted` or `accepted less bounced`."""
+
+    share: float
+    of: str
+
+
+@dataclass
+class Figures:
+    """People by fate, the reasons of the fates that have some, and events by kind (ENGAGED: opened or clicked)."""
+
+    audience: int = 0
+    fates: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, Counter[str]] = field(default_factory=lambda: {EXCLUDED: Counter(), FAILED: Counter()})
+    events: dict[int, Tally] = field(default_factory=dict)
+
+    @property
+    def unsent(self) -> int:
+        """People without a fate yet."""
+        return self.audience - sum(self.fates.values())
+
+    @property
+    def accepted_and_bounced(self) -> int:
+        """People whose message was accepted and came back."""
+        return self.of(CAME_BACK).people
+
+    def of(self, kind: int) -> Tally:
+        """The events of a kind."""
+        return self.events.get(kind, NOTHING)
+
+    def rate(self, kind: int) -> Rate | None:
+        """What share had an event of that kind; None where there is nobody to have one.
+
+        Deliveries and bounces are of accepted messages. The others are of delivered ones, or, where nobody reports
+        deliveries, of accepted less bounced.
+        """
+        accepted, delivered = self.fates[ACCEPTED], self.of(Kind.DELIVERED).people
+        base, of = accepted, "accepted"
+        if kind not in {Kind.DELIVERED, Kind.BOUNCED}:
+            base, of = delivered, "delivered"
+            if not delivered:
+                base, of = accepted - self.accepted_and_bounced, "accepted less bounced"
+        return Rate(self.of(kind).people / base, of) if base > 0 else None
+
+    def add(self, other: "Figures") -> None:
+        """Count another run's in."""
+        self.audience += other.audience
+        self.fates += other.fates
+        for fate, reasons in other.reasons.items():
+            self.reasons[fate] += reasons
+        for kind, tally in other.events.items():
+            self.events[kind] = self.of(kind).plus(tally)
+
+    def checked(self, task: int, open_people: int) -> "Figures":
+        """These, if everybody is counted once.
+
+        Raises:
+            AssertionError: the audience is not the sum of its fates.
+        """
+        if self.unsent != open_people:
+            found = sum(self.fates.values()) + open_people
+            raise AssertionError(f"task {task}: {self.audience} people, but {found} fates")
+        return self
+
+
+def figures(store: Store, runs: Sequence[Mapping[str, object]]) -> dict[int, Figures]:
+    """The figures of runs by task; each run a row with `id`, `trigger_id`, `decided_at`, and the counts of its rows.
+
+    Raises:
+        AssertionError: somebody of an audience is counted twice or not at all.
+    """
+    by_trigger = {int(str(run["trigger_id"])): run for run in runs if run["trigger_id"] is not None}
+    found = {trigger: Figures(_audience(run)) for trigger, run in by_trigger.items()}
+    unsettled: Counter[int] = Counter()
+    for trigger, state, reason, people in _states(store, list(by_trigger)):
+        if state not in FINAL:
+            unsettled[trigger] += people
+            continue
+        found[trigger].fates[state] += people
+        if state in {EXCLUDED, FAILED}:
+            found[trigger].reasons[state][reason] += people
+    for trigger, kind, tally in _events(store, list(by_trigger)):
+        found[trigger].events[kind] = tally
+    for trigger, run in by_trigger.items():
+        if run["decided_at"]:
+            found[trigger].checked(int(str(run["id"])), unsettled[trigger])
+    return {int(str(run["id"])): found[trigger] for trigger, run in by_trigger.items()}
+
+
+def _audience(run: Mapping[str, object]) -> int:
+    return sum(int(str(run[f"rows_{name}"])) for name in ("created", "updated", "unchanged"))
+
+
+def _states(store: Store, triggers: Sequence[int]) -> Iterable[tuple[int, str, str, int]]:
+    """(trigger, state, reason, people): as kept where a send is over, else counted now."""
+    kept: dict[int, list[tuple[int, str, str, int]]] = {trigger: [] for trigger in triggers}
+    for chunk in _chunks(triggers):
+        rows = store.all(
+            "SELECT trigger_id, state, reason, people FROM delivery_counts WHERE people > 0"
+            f" AND trigger_id IN ({', '.join('?' * len(chunk))})",
+            *chunk,
+        )
+        for row in rows:
+            kept[row["trigger_id"]].append(tuple(row))
+    for trigger, found in kept.items():
+        if found:
+            yield from found
+            continue
+        counted = store.all(
+            "SELECT trigger_id, state, coalesce(reason, ''), count(*) FROM deliveries WHERE trigger_id = ?"
+            " GROUP BY state, reason",
+            trigger,
+        )
+        yield from map(tuple, counted)
+
+
+def _events(store: Store, triggers: Sequence[int]) -> Iterable[tuple[int, int, Tally]]:
+    for chunk in _chunks(triggers):
+        rows = store.all(
+            "SELECT trigger_id, kind, total, people, machine_total, machine_people FROM engagement"
+            f" WHERE trigger_id IN ({', '.join('?' * len(chunk))})",
+            *chunk,
+        )
+        for trigger, kind, *counts in rows:
+            yield trigger, kind, Tally(*counts)
+
+
+def _chunks(numbers: Sequence[int], size: int = 500) -> Iterable[Sequence[int]]:
+    return (numbers[start : start + size] for start in range(0, len(numbers), size))
+
+
+def as_json(found: Figures) -> dict[str, object]:
+    """The keys `delivery` of a task: people by fate and reason."""
+    return {
+        "audience": found.audience,
+        **{fate: found.fates[fate] for fate in FINAL},
+        "unsent": found.unsent,
+        "excluded_by_reason": _ranked(found.reasons[EXCLUDED]),
+        "failed_by_reason": _ranked(found.reasons[FAILED]),
+    }
+
+
+def _ranked(reasons: Counter[str]) -> list[dict[str, object]]:
+    ordered = sorted(reasons.items(), key=lambda one: (-one[1], one[0]))
+    return [{"reason": reason, "count": count} for reason, count in ordered]
+
+
+def engagement_json(found: Figures) -> dict[str, dict[str, object]]:
+    """The keys `engagement` of a task: each kind's events, people, people with machine events only, and rate."""
+    kinds: dict[str, dict[str, object]] = {}
+    for kind in Kind:
+        tally, rate = found.of(kind), found.rate(kind)
+        kinds[kind.word] = {
+            "total": tally.total,
+            "unique": tally.people,
+            "machine": tally.machine_people,
+            "rate": rate and round(rate.share, 4),
+            "of": rate and rate.of,
+        }
+    kinds["bounced"] |= {"of_accepted": found.accepted_and_bounced}
+    engaged = found.rate(ENGAGED)
+    kinds["engaged"] = {
+        "unique": found.of(ENGAGED).people,
+        "rate": engaged and round(engaged.share, 4),
+        "of": engaged and engaged.of,
+    }
+    return kinds

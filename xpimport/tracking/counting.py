@@ -1,0 +1,71 @@
+"""The counters of a run's events: brought up to date in the transaction that adds events, or counted anew."""
+
+from collections.abc import Mapping
+
+from xpimport.rules.engagement import CAME_BACK, ENGAGED, NOTHING, Tally
+from xpimport.rules.events import Kind, Machine
+from xpimport.store.database import Store
+
+_ADD = """
+INSERT INTO engagement (trigger_id, kind, total, people, machine_total, machine_people) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET total = total + excluded.total, people = people + excluded.people,
+    machine_total = machine_total + excluded.machine_total, machine_people = machine_people + excluded.machine_people
+"""
+
+
+class Counters:
+    """What a batch of events changes in the counters, gathered by run and kind."""
+
+    def __init__(self) -> None:
+        """Nothing so far."""
+        self._changes: dict[tuple[int, int], Tally] = {}
+
+    def add(self, trigger: int, old: Mapping[int, Tally], new: Mapping[int, Tally]) -> None:
+        """One message's part in the figures was that, and is this."""
+        for kind in {*old, *new}:
+            change = new.get(kind, NOTHING).minus(old.get(kind, NOTHING))
+            if change != NOTHING:
+                self._changes[trigger, kind] = self._changes.get((trigger, kind), NOTHING).plus(change)
+
+    def write(self, store: Store) -> None:
+        """Inside a transaction: bring the counters up to date."""
+        store.db.executemany(
+            _ADD,
+            [
+                (trigger, kind, t.total, t.people, t.machine_total, t.machine_people)
+                for (trigger, kind), t in self._changes.items()
+            ],
+        )
+
+
+def recount(store: Store, trigger: int) -> None:
+    """Inside a transaction: count a run's events anew; a closed run keeps its counters, since its events may be gone."""
+    if store.scalar("SELECT closed_at IS NOT NULL FROM triggers WHERE id = ?", trigger):
+        return
+    store.db.execute("DELETE FROM engagement WHERE trigger_id = ?", (trigger,))
+    store.db.executemany(_ADD, [(trigger, *row) for row in counted(store, trigger)])
+
+
+def counted(store: Store, trigger: int) -> list[tuple[int, int, int, int, int]]:
+    """What a run's events come to, by kind, from the events themselves."""
+    human = f"machine = {Machine.NONE:d}"
+    rows = store.all(
+        "SELECT kind, sum(total), sum(total > 0), sum(machines), sum(total = 0) FROM (SELECT kind, profile_id,"
+        f" count(*) FILTER (WHERE {human}) AS total, count(*) FILTER (WHERE NOT {human}) AS machines"
+        " FROM events WHERE trigger_id = ? GROUP BY kind, profile_id) GROUP BY kind ORDER BY kind",
+        trigger,
+    )
+    engaged = store.scalar(
+        f"SELECT count(DISTINCT profile_id) FROM events WHERE trigger_id = ? AND {human} AND kind IN (?, ?)",
+        trigger,
+        Kind.OPENED,
+        Kind.CLICKED,
+    )
+    came_back = store.scalar(
+        "SELECT count(DISTINCT e.profile_id) FROM events e JOIN deliveries d ON d.trigger_id = e.trigger_id"
+        " AND d.profile_id = e.profile_id AND d.state = 'accepted' WHERE e.trigger_id = ? AND e.kind = ?",
+        trigger,
+        Kind.BOUNCED,
+    )
+    alone = [(kind, 0, people, 0, 0) for kind, people in ((ENGAGED, engaged), (CAME_BACK, came_back)) if people]
+    return sorted([*alone, *(tuple(row) for row in rows)])

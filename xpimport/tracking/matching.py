@@ -1,0 +1,139 @@
+"""Whose an event is: its key, verified, names a delivery of this store; nothing else does."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from xpimport.clock import from_text
+from xpimport.rules.events import Reported
+from xpimport.rules.tokens import Named, Purpose, old_key_of, read_key, read_unsubscribe_token
+from xpimport.store import epochs
+from xpimport.store.database import Store
+from xpimport.store.secret import secret_of
+
+_OURS = re.compile(r"[a-z2-7]{32}|[a-z2-7]{40}", re.IGNORECASE)
+_OLD = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The message that an event is about; instants in unix seconds.
+
+    `address` is the one that it went to, else the profile's of today. `began` is when its send began, `handed_over` when
+    the message was, as far as that is known. `closed`: its run counts no more.
+    """
+
+    trigger: int
+    profile: int
+    medium: str
+    address: str | None
+    state: str
+    reason: str | None
+    began: int
+    handed_over: int
+    closed: bool
+
+
+class Matcher:
+    """Finds the deliveries that reported events are about."""
+
+    def __init__(self, store: Store) -> None:
+        """Look up what keys are verified with."""
+        self._store, self._secret = store, secret_of(store)
+        self._before: dict[str, Named] | None = None
+
+    def is_ours(self, key: str, purpose: Purpose) -> bool:
+        """Whether a key is one of this store's for that purpose."""
+        return self._named(key, purpose) is not None
+
+    def match(self, events: Sequence[Reported]) -> list[Delivery | str]:
+        """For each event its delivery, or the reason for which it has none; inside the transaction that counts them."""
+        named = [self._name(event) for event in events]
+        found = self._deliveries({one for one in named if isinstance(one, Named)})
+        return [
+            one if isinstance(one, str) else found.get(one) or self._without_row(event, one) or "unknown_message"
+            for event, one in zip(events, named, strict=True)
+        ]
+
+    def _without_row(self, event: Reported, named: Named) -> Delivery | None:
+        """What an event of a run that is closed, and an opt-out token at any time, is about when its delivery is gone.
+
+        It is the address that the event names, else the one that the person has today.
+        """
+        closed = self._store.scalar(
+            "SELECT closed_at IS NOT NULL FROM triggers WHERE id = ? AND ? BETWEEN coalesce(key_epoch, 1) AND ?",
+            named.trigger,
+            named.epoch or 1,
+            epochs.current(self._store),
+        )
+        token = event.purpose is Purpose.UNSUBSCRIBE and epochs.knows(self._store, named.epoch or 1, named.profile)
+        if not (closed or token):
+            return None
+        address = event.address if closed else None
+        if address is None:
+            address = self._store.scalar("SELECT email FROM profiles WHERE id = ?", named.profile)
+        return (
+            None
+            if address is None
+            else Delivery(named.trigger, named.profile, "email", str(address), "accepted", None, 0, 0, closed=True)
+        )
+
+    def _named(self, key: str, purpose: Purpose) -> Named | None:
+        if purpose is Purpose.UNSUBSCRIBE:
+            return read_unsubscribe_token(self._secret, key)
+        named = read_key(self._secret, purpose, key)
+        return self._of_before(key.lower()) if named is None and _OLD.fullmatch(key) else named
+
+    def _name(self, event: Reported) -> Named | str:
+        if event.key is None:
+            return "no_key"
+        named = self._named(event.key, event.purpose)
+        if named is not None:
+            return named
+        return "wrong_signature" if _OURS.fullmatch(event.key) else "no_key"
+
+    def _of_before(self, key: str) -> Named | None:
+        """Whom a key of before there were epochs names: it is a hash, so those of all such sends are made anew, once."""
+        if self._before is None:
+            store_id = str(self._store.scalar("SELECT value FROM settings WHERE name = 'store.id'"))
+            rows = self._store.db.execute(
+                "SELECT d.trigger_id, d.profile_id FROM triggers g JOIN deliveries d ON d.trigger_id = g.id"
+                " WHERE g.key_epoch IS NULL"
+            )
+            self._before = {old_key_of(store_id, *row): Named(None, *row) for row in rows}
+        return self._before.get(key)
+
+    def _deliveries(self, wanted: Iterable[Named]) -> Mapping[Named, Delivery]:
+        db, last = self._store.db, epochs.current(self._store)
+        db.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (epoch INTEGER, trigger_id INTEGER, profile_id INTEGER)")
+        db.execute("DELETE FROM temp.wanted")
+        db.executemany("INSERT INTO temp.wanted VALUES (?, ?, ?)", [(n.epoch, n.trigger, n.profile) for n in wanted])
+        rows = db.execute(
+            "SELECT w.epoch, d.trigger_id, d.profile_id, c.medium, d.state, d.reason, d.attempts, d.changed_at, g.began_at,"
+            " g.closed_at, coalesce(d.address, CASE c.medium WHEN 'email' THEN p.email ELSE p.mobile_number END) AS address,"
+            " EXISTS (SELECT 1 FROM trigger_moves m WHERE m.trigger_id = g.id AND m.reason = 'resent') AS resent"
+            " FROM temp.wanted w CROSS JOIN deliveries d ON d.trigger_id = w.trigger_id AND d.profile_id = w.profile_id"
+            " JOIN triggers g ON g.id = d.trigger_id JOIN campaigns c ON c.id = g.campaign_id"
+            " LEFT JOIN profiles p ON p.id = d.profile_id"
+            # A number of before this trigger was made here is another copy's.
+            " WHERE coalesce(w.epoch, 1) BETWEEN coalesce(g.key_epoch, 1) AND ?",
+            (last,),
+        )
+        return {Named(row["epoch"], row["trigger_id"], row["profile_id"]): _delivery(row) for row in rows}
+
+
+def _delivery(row: Mapping[str, object]) -> Delivery:
+    began = int(from_text(str(row["began_at"])).timestamp()) if row["began_at"] else 0
+    # Of several tries nobody knows which one an event is about.
+    known = row["state"] == "accepted" and row["attempts"] == 1 and not row["resent"]
+    return Delivery(
+        trigger=int(str(row["trigger_id"])),
+        profile=int(str(row["profile_id"])),
+        medium=str(row["medium"]),
+        address=None if row["address"] is None else str(row["address"]),
+        state=str(row["state"]),
+        reason=None if row["reason"] is None else str(row["reason"]),
+        began=began,
+        handed_over=int(str(row["changed_at"])) if known else began,
+        closed=row["closed_at"] is not None,
+    )
