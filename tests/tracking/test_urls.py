@@ -263,3 +263,20 @@ def test_what_came_in_lies_in_the_spool_in_our_own_form(sent, store, tmp_path):
     assert {read_key(secret_of(opened), Purpose.MESSAGE, one.key) for one in reported} == {Named(1, 1, 2)}
     assert "Zo" not in segment.read_text()
     assert lines[1]["url"].startswith("https://shop.example.net/c/{{ user_id }}")
+
+
+def test_the_spool_is_taken_in_as_events_of_those_links(sent, shop, store, tmp_path):
+    html = sent()["ana@example.com"]
+    opened = store()
+    secret = secret_of(opened)
+    at = datetime.now(UTC)
+    for url in re.findall(re.escape(BASE) + r"(/[oc]/[a-z2-7]+(?:\.gif)?)", html):
+        record(opened, meaning_of(secret, url), at)
+    (segment,) = (tmp_path / "xpimport.db.files" / "spool").iterdir()
+    assert shop("event", "ingest", segment, "--provider", "xpimport").code == 0
+    rows = opened.all(
+        "SELECT DISTINCT l.number FROM events e JOIN links l ON l.trigger_id = e.trigger_id AND l.number = e.link"
+    )
+    assert sorted(row[0] for row in rows) == list(range(1, 7))
+    assert opened.scalar("SELECT count(DISTINCT kind) FROM events WHERE profile_id = 1") == 2
+    assert opened.scalar("SELECT count(*) FROM rejected_events") == 0
