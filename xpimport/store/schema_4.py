@@ -85,6 +85,8 @@ CREATE TABLE links (
     trigger_id INTEGER NOT NULL REFERENCES triggers (id),
     number INTEGER NOT NULL,
     url TEXT NOT NULL,
+    template TEXT,
+    form INTEGER NOT NULL DEFAULT 0 CHECK (form IN (0, 1)),
     PRIMARY KEY (trigger_id, number)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE events (

@@ -55,7 +55,7 @@ class BulkSend:
                     return
                 noting.write()
                 outcome = session.send(chunk)
-                grants = [Grant(row["profile_id"], row["attempts"] + 1, ("", {}, "", "", "")) for row in people]
+                grants = [Grant(row["profile_id"], row["attempts"] + 1, ("", {}, "", "", "", 0)) for row in people]
                 self._record(grants, outcome)
                 done += len(people)
                 self._progress(done, self._total)
