@@ -44,8 +44,13 @@ def take_in(store: Store, said: Iterable[Said], arrived: datetime | None = None)
     taken, matcher, rest = Taken(), Matcher(store), iter(said)
     while batch := list(islice(rest, BATCH)):
         with store.writing():
-            _Batch(store, matcher, taken, int((arrived or now()).timestamp())).take_in(batch)
+            take_in_batch(store, matcher, taken, batch, int((arrived or now()).timestamp()))
     return taken
+
+
+def take_in_batch(store: Store, matcher: Matcher, taken: Taken, batch: Sequence[Said], arrived: int) -> None:
+    """Inside a transaction: take in what arrived at an instant (unix seconds), and count it in `taken`."""
+    _Batch(store, matcher, taken, arrived).take_in(batch)
 
 
 def take_again(store: Store, *, accept: bool) -> Taken:

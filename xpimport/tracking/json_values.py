@@ -26,7 +26,7 @@ def values(file: IO[bytes], name: str) -> Iterator[object]:
     first = next((line for line in lines if line), None)
     if first is None:
         return
-    found = _value(first)
+    found = value_of(first)
     if isinstance(found, NotUnderstood) or _goes_on(first):
         text = first + "\n" + "\n".join(lines)
         yield from _document(text[:WHOLE], name)
@@ -34,7 +34,7 @@ def values(file: IO[bytes], name: str) -> Iterator[object]:
     yield found
     for line in lines:
         if line:
-            yield _value(line)
+            yield value_of(line)
 
 
 def _goes_on(line: str) -> bool:
@@ -42,7 +42,8 @@ def _goes_on(line: str) -> bool:
     return line in {"[", "{"}
 
 
-def _value(text: str) -> object:
+def value_of(text: str) -> object:
+    """The JSON value that a text is; what is none as `NotUnderstood`."""
     try:
         return json.loads(text)
     except ValueError as problem:

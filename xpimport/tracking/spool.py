@@ -6,11 +6,13 @@ A segment a day, to which every process appends; `spool_read` says how far each 
 import json
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 
 from xpimport.rules.events import Kind, Machine
 from xpimport.rules.tokens import Named, Purpose, make_key
 from xpimport.store.database import Store
 from xpimport.store.lines import append_lines
+from xpimport.store.location import spool_marker
 
 FOLDER = "spool"
 
@@ -40,3 +42,5 @@ def append(store: Store, lines: Iterable[str], at: datetime) -> None:
     octets = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
     if octets:
         append_lines(store.folder(FOLDER) / f"{at:%Y-%m-%d}.jsonl", octets)
+        # After them: a tick takes the mark away before it reads.
+        Path(spool_marker(str(store.path))).touch(0o600)
