@@ -146,3 +146,26 @@ def test_an_excluded_users_report_of_an_unchanged_state_is_the_same_one_again(xp
     assert [path.name for path in sorted((tmp_path / "xpimport.db.files" / "reports").iterdir())] == [
         "excluded-1-2.csv", "excluded-1-3.csv"
     ]  # fmt: skip
+    # Fetched again, as they were made; by their number.
+    assert xp("report", "2").out == first.out
+    assert xp("report", "2", "--excluded").code == 5
+    (tmp_path / "xpimport.db.files" / "reports" / "excluded-1-2.csv").unlink()
+    gone = xp("report", "2")
+    assert (gone.code, "report 1 --excluded --new" in gone.err) == (4, True)
+
+
+def test_the_events_of_a_send_are_listed(xp, tmp_path):
+    open_shop(xp, tmp_path, now="2026-11-01T08:00:00Z")
+    assert xp("run-now", "list", now=DAY.format(2)).code == 0
+    assert "Nothing has come back of task 1 yet." in xp("event", "list").err
+    key = keys_of(tmp_path / "xpimport.db")[0]
+    told = [
+        {"event": kind, "time": DAY.format(3), "key": key, "url": "https://a.example/"}
+        for kind in ("opened", "clicked")
+    ]
+    xp("event", "ingest", "-", "--provider", "xpimport", stdin="\n".join(map(json.dumps, told)), now=LATER)
+    assert [(one["event"], one["url"]) for one in xp("event", "list", "1", "--json").json()] == [
+        ("opened", None), ("clicked", "https://a.example/")
+    ]  # fmt: skip
+    assert [one["event"] for one in xp("event", "list", "list", "--kind", "clicked", "--json").json()] == ["clicked"]
+    assert xp("event", "list", "--kind", "pigeon").code == 2

@@ -17,8 +17,9 @@ from xpimport.cli.options import Csv, Json, Nl, example, form, store_of
 from xpimport.cli.task import summary
 from xpimport.clock import now
 from xpimport.defining import imports
-from xpimport.errors import Failed, Invalid
+from xpimport.errors import Failed, Invalid, NotFound, Refused
 from xpimport.flow import adopt, named
+from xpimport.hints import command
 from xpimport.reporting import history, rows
 from xpimport.reporting.plan import plan as planned
 from xpimport.rules.events import Kind
@@ -60,6 +61,9 @@ def report(
         raise Invalid(f"--{asked[0]} and --{asked[1]} exclude each other.")
     with store_of(ctx) as store:
         number = _task(store, which, rejected=rejected)
+        if _is_report(store, number):
+            _file_again(store, number, asked, output)
+            return
         if not asked:
             _summary(store, number, chosen, output)
         elif rejected:
@@ -84,6 +88,29 @@ def _task(store: Store, which: str | None, *, rejected: bool) -> int:
     return newest
 
 
+def _is_report(store: Store, task: int) -> bool:
+    return bool(store.scalar("SELECT type <> 'profile_import' FROM tasks WHERE id = ?", task))
+
+
+def _file_again(store: Store, task: int, asked: list[str], output: Path | None) -> None:
+    """An earlier report, as it was made."""
+    details = history.task_details(store, task)
+    if asked:
+        raise Refused(
+            f"Task {task} is a report, of task {details['about_task']}. As it stands today: "
+            f"{command('report', details['about_task'], f'--{asked[0]}')}"
+        )
+    file = Path(details["output"] or "")
+    if not file.is_file():
+        raise NotFound(
+            f"The file of task {task} is no longer there. Make it anew: "
+            f"{command('report', details['about_task'], '--excluded', '--new')}"
+        )
+    with _out(output), file.open(encoding="utf-8", newline="") as lines:
+        for line in lines:
+            screen.out(line, end="")
+
+
 def _summary(store: Store, task: int, chosen: str, output: Path | None) -> None:
     details = history.task_details(store, task)
     zone = imports.timezone_of(store, task)
@@ -96,7 +123,7 @@ def _summary(store: Store, task: int, chosen: str, output: Path | None) -> None:
 
 def _people(store: Store, task: int, which: str, chosen: str, output: Path | None, *, new: bool) -> None:
     if which not in rows.OUTCOMES:
-        _write(rows.EVENT_COLUMNS, rows.events(store, task, Kind[which.upper()]), chosen, output)
+        _write(rows.EVENT_COLUMNS, rows.events(store, task, [Kind[which.upper()]]), chosen, output)
         return
     if which == "excluded":
         kept = rows.keep_excluded_report(store, task, new=new)

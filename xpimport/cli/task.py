@@ -132,6 +132,7 @@ def summary(details: dict[str, Any], zone: str) -> None:
             ("Waiting", details.get("waiting_because")),
             ("File", files),
             ("Report", details.get("output")),
+            ("Reports", ", ".join(f"task {one['id']}" for one in details.get("reports") or [])),
             ("Error", f"{error['code']}: {error['message']}" if error else None),
             ("Guard", details.get("guard")),
             ("Ignored columns", ", ".join(details.get("ignored_columns") or [])),
@@ -224,6 +225,9 @@ def say_notes(details: dict[str, Any]) -> None:
 
 def _offers(details: dict[str, Any]) -> None:
     task, trigger, delivery = details["id"], details["trigger"], details["delivery"]
+    if details.get("about_task"):
+        screen.say(f"The file again: {command('report', task)} > excluded.csv")
+        screen.say(f"As it stands today: {command('report', details['about_task'], '--excluded')} > excluded.csv")
     if trigger:
         _offers_of_trigger(details)
     if details.get("rejections"):

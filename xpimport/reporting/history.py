@@ -61,6 +61,10 @@ def task_details(store: Store, task: int) -> Details:
     details["expected_at"] = _expected_at(store, row)
     details["moves"] = _moves(store, row["trigger_id"])
     details["problem"] = row["trigger_problem"] or row["problem"]
+    details["reports"] = [
+        {"id": one["id"], "at": seconds(one["started_at"])}
+        for one in store.all("SELECT id, started_at FROM tasks WHERE about_task_id = ? ORDER BY id DESC", task)
+    ]
     return details
 
 
