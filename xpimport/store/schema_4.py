@@ -110,6 +110,13 @@ CREATE TABLE engagement (
     machine_people INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (trigger_id, kind)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE link_counts (
+    trigger_id INTEGER NOT NULL,
+    url TEXT NOT NULL,
+    total INTEGER NOT NULL DEFAULT 0,
+    people INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (trigger_id, url)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE delivery_counts (
     trigger_id INTEGER NOT NULL,
     state TEXT NOT NULL,
