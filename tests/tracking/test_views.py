@@ -3,7 +3,12 @@
 import csv
 import io
 import json
+import os
+import pty
 import re
+import signal
+import subprocess
+import sys
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -169,3 +174,30 @@ def test_the_events_of_a_send_are_listed(xp, tmp_path):
     ]  # fmt: skip
     assert [one["event"] for one in xp("event", "list", "list", "--kind", "clicked", "--json").json()] == ["clicked"]
     assert xp("event", "list", "--kind", "pigeon").code == 2
+
+
+def test_tasks_are_chosen_by_the_state_of_their_trigger(xp, tmp_path):
+    open_shop(xp, tmp_path, now="2026-11-01T08:00:00Z")
+    for day in (2, 3):
+        assert xp("run-now", "list", now=DAY.format(day)).code == 0
+    assert [task["id"] for task in xp("task", "list", "--trigger", "sent", "--json").json()] == [1]
+    assert [task["id"] for task in xp("task", "list", "--trigger", "held", "--json").json()] == [2]
+    assert xp("task", "list", "--trigger", "gone").code == 2
+
+
+def test_the_list_of_tasks_is_watched_until_ctrl_c(xp, tmp_path):
+    open_shop(xp, tmp_path)
+    assert xp("run-now", "list").code == 0
+    assert xp("task", "list", "--watch").code == 2
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "xpimport", "--db", str(tmp_path / "xpimport.db"), "task", "list", "--watch"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "xterm"}
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=theirs, env=environment) as process:
+        os.close(theirs)
+        told = b""
+        while told.count(b"\x1b[2J") < 2:
+            told += os.read(ours, 4096)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+    os.close(ours)
+    assert b"Traceback" not in told

@@ -193,11 +193,15 @@ def _moves(store: Store, trigger: int | None) -> list[Details]:
 
 
 def task_list(store: Store, filters: dict[str, str], limit: int | None = None) -> list[Details]:
-    """Tasks, newest first. `filters` may hold `import`, `campaign`, `type`, `status`, `since`, `until` (UTC text)."""
+    """Tasks, newest first.
+
+    `filters` may hold `import`, `campaign`, `type`, `status`, `trigger` (its state), `since`, `until` (UTC text).
+    """
     conditions = {
         "import": "i.name = ?",
         "campaign": "c.name = ?",
         "type": "t.type = ?",
+        "trigger": "t.type = 'profile_import' AND g.state = ?",
         "since": "t.started_at >= ?",
         "until": "t.started_at < ?",
     }
