@@ -4,7 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jinja2 import TemplateSyntaxError
 
@@ -179,6 +179,7 @@ def test_the_links_that_are_tracked_are_those_to_a_host_that_is_the_same_for_eve
     "a", "<p>", "{{ a }}", "{% if a %}", "{% endif %}", "{# x }} #}", "{{ {'a': {'b': 1}}.a }}", "{{ '}}' }}", '{{ "%}" }}',
     "{% set a = '%}' %}", "{% raw %}", "{% endraw %}", "{{ a['}'] }}", "{", "}", "%}", "}}", "'", '"', "{{ 'a\\'}}' }}", "\n",
 ]), max_size=8).map("".join))  # fmt: skip
+@example("{{% if a %}}}")
 def test_what_belongs_to_the_template_language_is_what_its_own_lexer_says(source):
     lexer = environment(autoescape=True, missing=Missing).lexer
     try:

@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from xpimport.store.driver import sqlite3
 
 # With the program's own library: of two on one file, one sees nothing of the other's log.
 EVENING = "2026-11-23T18:00:00Z"
+REPOSITORY = Path(__file__).parents[2]
 NIGHT = datetime(2026, 11, 24, 3, tzinfo=UTC)
 PEOPLE = 6
 
@@ -157,7 +160,25 @@ def test_a_copy_elsewhere_sends_nothing_while_the_original_goes_on(nightly, db, 
     # Adopted, it goes on, and the original is the copy from then on.
     assert nightly("adopt", "--yes", db=other, now=at(25)).code == 0
     assert nightly("tick", db=other, now=at(25)).code == 0
-    assert "another copy of it was adopted on" in tick(nightly, 48, expect=(5,))
+    assert f"it was adopted since, as {other} on" in tick(nightly, 48, expect=(5,))
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_of_two_copies_that_tick_at_once_one_sends(nightly, db, peer, tmp_path, turn):
+    assert nightly("import", "edit", "list", "--send-at", "09:00", now=EVENING).code == 0
+    other = tmp_path / "other.db"
+    other.write_bytes(copied(db))
+    for hours, minutes in ((0, 0), (0, 1), (6, 0)):
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-m", "xpimport", "--db", str(path), "tick"], stderr=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": str(REPOSITORY), "XPIMPORT_NOW": at(hours, minutes)},
+            )
+            for path in (db, other)
+        ]  # fmt: skip
+        for process in running:
+            process.communicate(timeout=60)
+    assert set(to(peer).values()) == {1}
 
 
 def test_a_whole_folder_put_back_is_known_by_the_note_in_the_state_directory(nightly, db, peer, tmp_path):
@@ -325,9 +346,9 @@ def steps(nightly, db, peer, tmp_path, monkeypatch) -> list[Step]:
     def step(name: str) -> None:
         found.append(look(db, peer, folder, f"{len(found)} {name}"))
 
-    def noted(noting, *, sync=False):
+    def noted(noting, **how):
         step("before a note")
-        write(noting, sync=sync)
+        write(noting, **how)
         step("after a note")
 
     def written(store, patience=database.PATIENCE):

@@ -61,7 +61,7 @@ def report(
         raise Invalid(f"--{asked[0]} and --{asked[1]} exclude each other.")
     with store_of(ctx) as store:
         number = _task(store, which, rejected=rejected)
-        if _is_report(store, number):
+        if history.is_report(store, number):
             _file_again(store, number, asked, output)
             return
         if not asked:
@@ -86,10 +86,6 @@ def _task(store: Store, which: str | None, *, rejected: bool) -> int:
     newest = history.newest_import(store) if rejected else history.newest_begun(store)
     screen.say(f"Task {newest}, the newest {'import' if rejected else 'whose sending has begun'}.")
     return newest
-
-
-def _is_report(store: Store, task: int) -> bool:
-    return bool(store.scalar("SELECT type <> 'profile_import' FROM tasks WHERE id = ?", task))
 
 
 def _file_again(store: Store, task: int, asked: list[str], output: Path | None) -> None:

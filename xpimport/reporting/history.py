@@ -247,6 +247,11 @@ def newest_import(store: Store) -> int:
     return int(task)
 
 
+def is_report(store: Store, task: int) -> bool:
+    """Whether a task made a report, and is no import."""
+    return bool(store.scalar("SELECT type <> 'profile_import' FROM tasks WHERE id = ?", task))
+
+
 def check_begun(store: Store, task: int) -> None:
     """Refuse a report on a send that has not begun.
 

@@ -84,6 +84,9 @@ def _end_of(source: str, at: int, closing: str) -> int:
             at = found.start() + 1
         elif mark == closing:
             return at
+        else:
+            # Its second letter may begin the end: `{{ a %}}`.
+            at = max(found.start() + 1, at - 1) if mark in ("%}", "}}") else at
     return len(source)
 
 
