@@ -1,5 +1,6 @@
 """A store that knows less than it did, or is elsewhere, does nothing by itself, and once adopted sends to nobody twice."""
 
+import json
 import os
 import re
 import shutil
@@ -304,6 +305,55 @@ def test_an_opt_out_link_of_a_send_that_the_copy_does_not_know_works_for_people_
     assert nightly("unsubscribe", token, now=at(3)).code == 0
     last = re.search(rb"^To: (\S+)", list(peer.messages)[-1], re.MULTILINE)[1].decode()
     assert ask(db, "SELECT address FROM opt_outs") == [(last,)]
+
+
+def test_an_opt_out_link_works_in_a_copy_that_had_not_sent_yet(nightly, db, peer):
+    assert nightly("import", "edit", "list", "--send-at", "09:00", now=EVENING).code == 0
+    run_the_night(nightly)
+    armed = copied(db)
+    tick(nightly, 6)
+    token = re.search(rb"unsubscribe%20(\w+)", list(peer.messages)[-1])[1].decode()
+    put_back(db, armed)
+    assert nightly("adopt", "--yes", now=at(7)).code == 0
+    assert nightly("unsubscribe", token, now=at(8)).code == 0
+
+
+def test_what_comes_back_of_a_send_that_the_copy_does_not_know_is_heeded(nightly, db, peer):
+    run_the_night(nightly)
+    backup = copied(db)
+    assert nightly("run-now", "list", "--again", now=at(1)).code == 0
+    keys = sorted(
+        (
+            re.search(rb"^To: (\S+)", text, re.MULTILINE)[1],
+            re.search(rb"^Message-ID: <(\w+)@", text, re.MULTILINE)[1].decode(),
+        )
+        for text in list(peer.messages)[PEOPLE:]
+    )
+    put_back(db, backup)
+    assert nightly("adopt", "--yes", now=at(2)).code == 0
+    kinds = ({"event": "unsubscribed"}, {"event": "complained"}, {"event": "bounced", "status": "5.1.1"})
+    told = [{**kind, "time": at(1.5), "key": key} for kind, (_, key) in zip(kinds, keys, strict=False)]
+    lines = "\n".join(map(json.dumps, told))
+    done = nightly("event", "ingest", "-", "--provider", "xpimport", "--json", stdin=lines, now=at(3))
+    assert done.json()["kept_apart"] == {"unknown_message": 3}
+    assert ask(db, "SELECT address FROM opt_outs ORDER BY 1") == [("p0@example.com",), ("p1@example.com",)]
+    assert ask(db, "SELECT address FROM suppressions ORDER BY 1") == [("p1@example.com",), ("p2@example.com",)]
+
+
+def test_an_event_of_a_send_that_another_copy_made_is_of_its_time(nightly, db, peer):
+    assert nightly("import", "edit", "list", "--send-at", "09:00", now=EVENING).code == 0
+    run_the_night(nightly)
+    armed = copied(db)
+    tick(nightly, 6)
+    key = re.search(rb"^Message-ID: <(\w+)@", next(iter(peer.messages)), re.MULTILINE)[1].decode()
+    put_back(db, armed)
+    assert nightly("adopt", "--yes", now=at(7)).code == 0
+    event = json.dumps({"event": "delivered", "time": at(6.1), "key": key})
+    done = nightly("event", "ingest", "-", "--provider", "xpimport", "--json", stdin=event, now=at(8))
+    assert done.json()["new"]["delivered"] == 1
+    assert ask(db, "SELECT state, changed_at >= unixepoch('2026-11-24') FROM deliveries WHERE state = 'accepted'") == [
+        ("accepted", 1)
+    ]
 
 
 @dataclass(frozen=True)

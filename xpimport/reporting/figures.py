@@ -13,6 +13,9 @@ from xpimport.rules.engagement import CAME_BACK, ENGAGED, NOTHING, Tally
 from xpimport.rules.events import Kind
 from xpimport.store.database import Store
 
+_AFTER = (Kind.OPENED, Kind.CLICKED, Kind.UNSUBSCRIBED, Kind.COMPLAINED)
+"""What only a delivered message can bring."""
+
 
 @dataclass(frozen=True)
 class Rate:
@@ -48,16 +51,18 @@ class Figures:
     def rate(self, kind: int) -> Rate | None:
         """What share had an event of that kind; None where there is nobody to have one.
 
-        Deliveries and bounces are of accepted messages. The others are of delivered ones, or, where nobody reports
-        deliveries, of accepted less bounced.
+        Deliveries and bounces are of accepted messages. The others are of delivered ones, or of accepted less bounced where
+        deliveries are not reported, or of fewer people than others events are.
         """
         accepted, delivered = self.fates[ACCEPTED], self.of(Kind.DELIVERED).people
-        base, of = accepted, "accepted"
-        if kind not in {Kind.DELIVERED, Kind.BOUNCED}:
+        people, base, of = self.of(kind).people, accepted, "accepted"
+        if kind == Kind.BOUNCED:
+            people = self.accepted_and_bounced
+        elif kind != Kind.DELIVERED:
             base, of = delivered, "delivered"
-            if not delivered:
+            if delivered < max(self.of(other).people for other in (*_AFTER, ENGAGED)) or not delivered:
                 base, of = accepted - self.accepted_and_bounced, "accepted less bounced"
-        return Rate(self.of(kind).people / base, of) if base > 0 else None
+        return Rate(min(1.0, people / base), of) if base > 0 else None
 
     def add(self, other: "Figures") -> None:
         """Count another run's in."""

@@ -91,8 +91,8 @@ class _Batch:
         whose: dict[tuple[int, int], tuple[Delivery, list[tuple[Reported, Event]]]] = {}
         for event, found in zip(events, self._matcher.match(events), strict=True):
             at = None if isinstance(found, str) else self._time(event, found)
-            if isinstance(found, str) or at is None or found.closed:
-                why = found if isinstance(found, str) else "too_old" if found.closed else "impossible_time"
+            if isinstance(found, str) or at is None or found.apart:
+                why = found if isinstance(found, str) else found.apart or "impossible_time"
                 self._keep_apart(event, why, None if isinstance(found, str) else found)
                 continue
             _, told = whose.setdefault((found.trigger, found.profile), (found, []))
