@@ -38,7 +38,11 @@ def analytics(ctx: typer.Context, name: Name, since: Since = None, until: Until 
     bounced = sums["engagement"]["bounced"]["of_accepted"]
     screen.table(
         [
-            ["sent to", delivery["audience"], "who is in two of the lists counts twice" if len(found.runs) > 1 else ""],
+            [
+                "audience",
+                delivery["audience"],
+                "who is in two of the lists counts twice" if len(found.runs) > 1 else "",
+            ],
             ["accepted", delivery["accepted"], f"of these {bounced:,} bounced" if bounced else ""],
             *([fate, delivery[fate], ""] for fate in ("failed", "excluded", "uncertain", "unsent") if delivery[fate]),
         ],
@@ -80,15 +84,19 @@ def import_triggers(
         "task": "task", "import": "import", "sent": "sent", "audience": "audience", "accepted": "accepted",
         "failed": "failed", "excluded": "excluded", "opened": "opened", "clicked": "clicked",
     }  # fmt: skip
-    screen.listing([_line(line, zone) for line in lines], columns, chosen, f"No import has triggered {name} yet.")
+    none = f"No import has triggered {name} {'in that time' if since or until else 'yet'}."
+    screen.listing([_line(line, None if chosen == "csv" else zone) for line in lines], columns, chosen, none)
     if lines and chosen == "table":
         screen.say(f"One of them: {command('task', 'show', lines[0]['id'])}")
 
 
-def _line(line: dict[str, Any], zone: str) -> dict[str, object]:
+def _line(line: dict[str, Any], zone: str | None) -> dict[str, object]:
+    """A run as a row; its instant on a zone's clock, or as programs read it."""
     delivery, trigger = line["delivery"], line["trigger"]
     reason = f" ({trigger['reason']})" if trigger["reason"] else ""
-    sent = screen.instant(line["sent_at"], zone) if line["sent_at"] else trigger["state"] + reason
+    sent = trigger["state"] + reason
+    if line["sent_at"]:
+        sent = screen.instant(line["sent_at"], zone) if zone else line["sent_at"]
     counts = {fate: delivery[fate] if delivery else "" for fate in ("audience", "accepted", "failed", "excluded")}
     read = {kind: engagement.short(line["engagement"], kind) for kind in ("opened", "clicked")}
     return {"task": line["id"], "import": line["import"], "sent": sent, **counts, **read}

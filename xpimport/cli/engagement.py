@@ -28,8 +28,11 @@ def table(engagement: Mapping[str, Any], people: str = "people") -> None:
         bar = "▇" * round((one["rate"] or 0) * _BAR) if name in {"opened", "clicked", "engaged"} else ""
         rate = f"{share(one['rate'])} of {one['of']}" if one["rate"] is not None else ""
         rows.append([name, one["unique"], rate, one.get("total", ""), one.get("machine") or "", bar])
+    titles = ["engagement", people, "rate", "times", "machines", ""]
+    if screen.is_narrow():
+        rows, titles = [row[:-1] for row in rows], titles[:-1]
     if rows:
-        screen.table(rows, ["engagement", people, "rate", "times", "machines", ""])
+        screen.table(rows, titles)
 
 
 def short(engagement: Mapping[str, Any] | None, kind: str) -> object:

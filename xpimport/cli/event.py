@@ -55,13 +55,20 @@ def _tell(taken: Taken, *, strict: bool, json: bool) -> None:
     apart = sum(taken.apart.values())
     if json:
         new = {kind.word: taken.new[kind] for kind in Kind}
-        screen.json_out({"new": new, "known": taken.known, "kept_apart": dict(sorted(taken.apart.items()))})
+        screen.json_out(
+            {"new": new, "known": taken.known, "kept_apart": dict(sorted(taken.apart.items())), "heeded": taken.heeded}
+        )
     else:
         parts = [f"{kind.word} {screen.number(taken.new[kind])}" for kind in Kind if taken.new[kind]]
         total = screen.counted(sum(taken.new.values()), "new event")
         screen.say(f"{total} taken in" + (f": {', '.join(parts)}." if parts else "."))
         if taken.known:
             screen.say(f"{screen.number(taken.known)} {'was' if taken.known == 1 else 'were'} known already.")
+    if taken.heeded and not json:
+        noes = screen.counted(
+            taken.heeded, "opt-out, complaint or dead mailbox", "opt-outs, complaints or dead mailboxes"
+        )
+        screen.say(f"{noes} heeded that count to no run.")
     if apart:
         why = ", ".join(f"{reason} {screen.number(count)}" for reason, count in sorted(taken.apart.items()))
         screen.say(f"{screen.number(apart)} kept apart, counted nowhere: {why}.")
@@ -105,8 +112,8 @@ def rejected(ctx: typer.Context, limit: Limit = 100, json: Json = False, csv: Cs
         found = [_row(one) for one in kept_apart.listed(store, limit)]
     columns = {"at": "arrived", "provider": "provider", "reason": "reason", "kind": "kind", "address": "address"}
     screen.listing(found, columns, chosen, "Nothing is kept apart.")
-    if found and chosen == "table":
-        screen.say(f"Try them again: {command('event', 'retry')}")
+    if chosen == "table" and any(row["reason"] != "not_understood" for row in found):
+        screen.say(f"Try what was understood again: {command('event', 'retry')}")
 
 
 def _row(one: kept_apart.KeptApart) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def show(ctx: typer.Context, who: Who, json: Json = False) -> None:
 def _line(told: dict[str, Any], zone: str) -> list[str]:
     task = f", task {told['task']}" if told["task"] else ""
     line = f", line {told['line']}" if told["line"] else ""
-    more = told["reason"] or told["by"]
+    more = ", ".join(filter(None, (told["reason"], told["by"])))
     return [
         screen.instant(told["at"], zone),
         f"{told['what']}{task}{line}",
@@ -77,8 +77,15 @@ def subscribe(ctx: typer.Context, who: Who, medium: Medium = "email") -> None:
     _check(medium)
     with store_of(ctx) as store:
         changed = subscriptions.subscribe(store, find_profile(store, who), medium)
+        profile = find_profile(store, who)
+        suppressed = [one for one in profile_details(store, profile)["suppressions"] if one["medium"] == medium]
     state = "is subscribed" if changed else "was subscribed already"
     screen.say(f"{who} {state} ({medium}). Undo: {command('profile', 'unsubscribe', who, '--medium', medium)}")
+    for one in suppressed:
+        screen.say(
+            f"The address is still suppressed ({one['reason']}), so nothing is sent to it. Take it off: "
+            f"{command('suppression', 'remove', one['address'], '--medium', medium)}"
+        )
 
 
 @app.command("unsubscribe", epilog="Example: xpimport profile unsubscribe u-1001 --medium email")

@@ -35,6 +35,12 @@ def _width(stream: Any) -> int | None:
     return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
+def is_narrow() -> bool:
+    """Whether stdout is a terminal of less than a hundred columns."""
+    width = _width(sys.stdout)
+    return width is not None and width < PAGE_WIDTH
+
+
 def say(text: str) -> None:
     """A line of talk, on stderr, after the data that came before it even where both go into one pipe."""
     if not sys.stdout.closed:

@@ -10,7 +10,7 @@ from xpimport.cli.options import TaskOrImport, Yes, example, store_of
 from xpimport.clock import now
 from xpimport.defining import imports
 from xpimport.errors import Invalid
-from xpimport.flow import named, triggers
+from xpimport.flow import adopt, named, triggers
 from xpimport.hints import command
 from xpimport.rules import trigger as rules
 
@@ -22,8 +22,13 @@ def stop_trigger(
 ) -> None:
     """Stop a send before it begins, or in its middle."""
     with store_of(ctx) as store:
-        stopped = triggers.stop(store, which)
+        stopped, doubt = triggers.stop(store, which), adopt.warning(store)
     task = stopped.trigger.task
+    if doubt is not None:
+        screen.say(
+            f"The trigger of task {task} is stopped. What went out from another copy nobody knows here.\n{doubt}"
+        )
+        return
     if stopped.before == rules.STOPPED:
         screen.say(f"The trigger of task {task} was stopped already.")
     elif stopped.before == rules.SENDING:

@@ -66,6 +66,7 @@ def profile_details(store: Store, profile: int) -> dict[str, Any]:
         "story": sorted(
             [
                 *_said_no(opt_outs, suppressions),
+                *_lifted(store, own),
                 *_sends(deliveries),
                 *_events(store, profile, deliveries),
                 *_imports(store, profile, row["created_task"]),
@@ -94,6 +95,13 @@ def _said_no(opt_outs: Sequence[Any], suppressions: Sequence[Any]) -> Iterator[d
         yield _told(one["opted_out_at"], one["medium"], "opted out", by=one["source"])
     for one in suppressions:
         yield _told(one["suppressed_at"], one["medium"], "suppressed", reason=one["reason"])
+
+
+def _lifted(store: Store, own: tuple[object, object]) -> Iterator[dict[str, Any]]:
+    rows = store.all("SELECT * FROM lifted WHERE (medium, address) IN (('email', ?), ('sms', ?))", *own)
+    for one in rows:
+        outcome = "subscribed by a person" if one["list"] == "opt_outs" else "taken off the suppression list"
+        yield _told(one["lifted_at"], one["medium"], outcome)
 
 
 def _sends(deliveries: Sequence[Any]) -> Iterator[dict[str, Any]]:

@@ -35,7 +35,7 @@ def people(store: Store, task: int, which: str) -> Iterator[dict[str, Any]]:
     """One map for each person of a task's send with such an outcome, by the columns of the excluded users report."""
     files = json.loads(store.scalar("SELECT files FROM tasks WHERE id = ?", task))
     came_back = "NULL"
-    if which == "excluded":
+    if which in {"excluded", "who"}:
         came_back = (
             f"(SELECT coalesce(e.detail, '') FROM events e WHERE d.state = '{ACCEPTED}' AND e.trigger_id = d.trigger_id"
             f" AND e.profile_id = d.profile_id AND e.kind = {Kind.BOUNCED:d} ORDER BY e.at LIMIT 1)"
@@ -52,6 +52,8 @@ def people(store: Store, task: int, which: str) -> Iterator[dict[str, Any]]:
     )
     for row in rows:
         fate = (row["state"], row["reason"], row["detail"])
+        if row["came_back"] is not None:
+            fate = (row["state"] if which == "who" else Kind.BOUNCED.word, Kind.BOUNCED.word, row["came_back"] or None)
         values = (
             task,
             seconds(row["started_at"]),
@@ -59,7 +61,7 @@ def people(store: Store, task: int, which: str) -> Iterator[dict[str, Any]]:
             row["user_id"],
             row["channel"],
             row["address"],
-            *(fate if row["came_back"] is None else (Kind.BOUNCED.word, Kind.BOUNCED.word, row["came_back"] or None)),
+            *fate,
             where_of(row["row"], files),
         )
         yield dict(zip(EXCLUDED_COLUMNS, values, strict=True))

@@ -26,25 +26,32 @@ def act(store: Store, delivery: Delivery, kind: Kind, at: int, provider: str, *,
     _suppress(store, delivery.medium, key, kind, when, gone=gone)
 
 
-def act_apart(store: Store, said: Reported, why: str, delivery: Delivery | None, at: int) -> None:
-    """Heed what counts nowhere: of a run that is over or a time that cannot be, and a provider's word without any key.
+def act_apart(store: Store, said: Reported, why: str, delivery: Delivery | None, at: int) -> bool:
+    """Heed what counts nowhere: of a run that is over, a time that cannot be, a provider's word without any key.
+
+    Returns whether there was anything to heed.
 
     A mail's word without a verified key is nobody's: anybody can write it. So is a key that is not ours.
     """
     if delivery is not None:
         act(store, delivery, said.kind, at, said.provider, gone=said.gone)
-    elif why == "no_key" and said.key is None and said.provider != MAIL:
-        accept(store, said, at)
+        return _is_no(said)
+    return why == "no_key" and said.key is None and said.provider != MAIL and accept(store, said, at)
 
 
-def accept(store: Store, said: Reported, at: int) -> None:
-    """Heed an event that names an address and no message."""
-    if said.address is None:
-        return
+def _is_no(said: Reported) -> bool:
+    return said.kind in _OPTS_OUT or (said.kind is Kind.BOUNCED and said.gone)
+
+
+def accept(store: Store, said: Reported, at: int) -> bool:
+    """Heed an event that names an address and no message; False where it says nothing that can be heeded."""
+    if said.address is None or not _is_no(said):
+        return False
     key, when = address_key("email", said.address), _text(at)
     if said.kind in _OPTS_OUT and not lifted_since(store, "opt_outs", "email", key, when):
         opt_out(store, "email", key, when, _source(said.kind, said.provider))
     _suppress(store, "email", key, said.kind, when, gone=said.gone)
+    return True
 
 
 def move(store: Store, delivery: Delivery, state: str, reason: str | None, detail: str | None) -> None:

@@ -31,6 +31,8 @@ class Taken:
     new: Counter[Kind] = field(default_factory=Counter)
     known: int = 0
     apart: Counter[str] = field(default_factory=Counter)
+    heeded: int = 0
+    """Of those kept apart, or accepted by a person: whose no is kept all the same."""
 
 
 def take_in(store: Store, said: Iterable[Said], arrived: datetime | None = None) -> Taken:
@@ -65,11 +67,16 @@ def take_again(store: Store, *, accept: bool) -> Taken:
         arrived = int(now().timestamp())
         with store.writing():
             kept_apart.forget(store, [one.id for one in batch])
-            accepted = [one for one in batch if accept and one.reason == "no_key" and one.address is not None]
-            for one in accepted:
-                if one.said is not None:
-                    consequences.accept(store, one.said, int(min(read_time(one.said.time) or arrived, arrived)))
-            left = [one.said for one in batch if one.said is not None and one not in accepted]
+            left = []
+            for one in batch:
+                said = one.said
+                if said is None:
+                    continue
+                at = int(min(read_time(said.time) or arrived, arrived))
+                if accept and one.reason == "no_key" and consequences.accept(store, said, at):
+                    taken.heeded += 1
+                else:
+                    left.append(said)
             _Batch(store, matcher, taken, arrived).take_in(left)
     return taken
 
@@ -183,7 +190,7 @@ class _Batch:
         self._taken.apart[why] += 1
         if isinstance(said, Reported):
             at = self._arrived if why == "impossible_time" else int(read_time(said.time) or self._arrived)
-            consequences.act_apart(self._store, said, why, delivery, min(at, self._arrived))
+            self._taken.heeded += consequences.act_apart(self._store, said, why, delivery, min(at, self._arrived))
 
 
 def _event(reported: Reported, at: int) -> Event:
