@@ -63,6 +63,7 @@ missing_packages() {
     command -v smtp-sink >/dev/null || echo postfix
     command -v sqlite3 >/dev/null || echo sqlite3
     command -v strace >/dev/null || echo strace
+    command -v chromium >/dev/null || echo chromium
     # Debian's Python comes without what makes an environment.
     "$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }

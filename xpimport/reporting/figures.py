@@ -51,13 +51,21 @@ class Figures:
         Deliveries and bounces are of accepted messages. The others are of delivered ones, or, where nobody reports
         deliveries, of accepted less bounced.
         """
-        accepted, delivered = self.fates[ACCEPTED], self.of(Kind.DELIVERED).people
-        base, of = accepted, "accepted"
-        if kind not in {Kind.DELIVERED, Kind.BOUNCED}:
-            base, of = delivered, "delivered"
-            if not delivered:
-                base, of = accepted - self.accepted_and_bounced, "accepted less bounced"
+        base, of = self._base(kind)
         return Rate(self.of(kind).people / base, of) if base > 0 else None
+
+    def machine_share(self, kind: int) -> float:
+        """What share had events of that kind by machines only: of the same people as the rate, and not in it."""
+        base, _ = self._base(kind)
+        return self.of(kind).machine_people / base if base > 0 else 0
+
+    def _base(self, kind: int) -> tuple[int, str]:
+        accepted, delivered = self.fates[ACCEPTED], self.of(Kind.DELIVERED).people
+        if kind in {Kind.DELIVERED, Kind.BOUNCED}:
+            return accepted, "accepted"
+        return (
+            (delivered, "delivered") if delivered else (accepted - self.accepted_and_bounced, "accepted less bounced")
+        )
 
     def add(self, other: "Figures") -> None:
         """Count another run's in."""
