@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from xpimport.clock import from_text
@@ -53,6 +53,8 @@ def hours_of(store: Store, trigger: int, began_at: str, zone: str) -> Hours:
     """The hours of a run, counted from the events that are kept of it."""
     start = from_text(began_at).astimezone(ZoneInfo(zone))
     start -= timedelta(minutes=start.minute, seconds=start.second, microseconds=start.microsecond)
+    # In UTC, where an hour is always as long as any other.
+    start = start.astimezone(UTC)
     rows = store.all(
         "SELECT kind, human IS NULL AS machine, max(0, (coalesce(human, first) - ?) / 3600) AS hour, count(*) AS people"
         " FROM (SELECT kind, min(CASE WHEN machine = ? THEN at END) AS human, min(at) AS first FROM events"

@@ -91,11 +91,6 @@ def _sections(name: str, found: Analytics, times: Times) -> list[Section]:
             for fate in (EXCLUDED, FAILED)
             for one in sums.by_reason(found.sums.fates[fate], fate, found.sums.reasons[fate])
         ),
-        sums.sum_of(
-            found.sums.fates[ACCEPTED],
-            "accepted",
-            [(run.figures.fates[ACCEPTED], f"by task {run.row['id']}") for run in found.runs if run.figures],
-        ),
     ]
     return [
         trend(found.runs, times),
@@ -160,8 +155,8 @@ def _runs(found: Analytics, times: Times) -> Table:
         )
     )
     columns = (
-        Column("Send", "grow"), Column("Trigger", "state"), Column("Rows", "n mid", "rows"),
-        Column("Rejected", "n mid", "rejected"), Column("People", "n", "people"), Column("Excluded", "n mid", "excluded"),
+        Column("Send", "grow"), Column("Trigger", "state"), Column("Rows", "n mid", "row|rows"),
+        Column("Rejected", "n mid", "rejected"), Column("People", "n", "person|people"), Column("Excluded", "n mid", "excluded"),
         Column("Accepted", "n", "accepted"), Column("Delivered", "n", "delivered"), Column("Opened", "n", "opened"),
         Column("Clicked", "n", "clicked"),
     )  # fmt: skip
@@ -195,4 +190,4 @@ def _links(found: Analytics) -> Section:
         note = "Nobody has clicked yet." if reported(found.sums) else "Nobody reports clicks."
         return Section("links", "Links", note=note)
     note = f"Grouped by address. {counted(clicked, 'recipient')} clicked; who clicked two links stands in two lines."
-    return Section("links", "Links", note=note, table=links(found.links, clicked, "recipients"))
+    return Section("links", "Links", note=note, table=links(found.links, clicked, "recipient|recipients"))

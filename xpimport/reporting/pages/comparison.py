@@ -89,7 +89,7 @@ def numbers(runs: Sequence[Run], times: Times) -> Table:
         )
         rows.append(Row(cells, "this" if run is runs[0] else ""))
     columns = (
-        Column("Run", "grow"), Column("Send", "state"), Column("Rows", "n", "rows"), Column("Rejected", "n", "rejected"),
+        Column("Run", "grow"), Column("Send", "state"), Column("Rows", "n", "row|rows"), Column("Rejected", "n", "rejected"),
         Column("Accepted", "n", "accepted"), Column("Opened", "n", "opened"), Column("Clicked", "n", "clicked"),
     )  # fmt: skip
     return Table("This run and those before it in numbers", columns, rows, "stack tight")

@@ -1,6 +1,7 @@
 """Hour by hour: the charts of a run's opens and clicks, and their numbers."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from xpimport.reporting.figures import Figures
 from xpimport.reporting.hours import HOURS, SHOWN, Hours
@@ -40,7 +41,7 @@ def charts(hours: Hours, times: Times) -> list[Chart]:
 
 def _chart(hours: Hours, kind: Kind, times: Times, *, other: bool) -> Chart:
     curve = hours.curves[kind]
-    names = [f"{times.local(start):%a %H:%M}" for start in hours.starts]
+    names = [_name(hours, start, times) for start in hours.starts]
     bars = [
         Bars(name, people, machines, f"{name}: {counted(people, 'person', 'people')}, {number(machines)} only machines")
         for name, people, machines in zip(names, curve.people, curve.machines, strict=True)
@@ -66,6 +67,13 @@ def _chart(hours: Hours, kind: Kind, times: Times, *, other: bool) -> Chart:
     )
 
 
+def _name(hours: Hours, start: datetime, times: Times) -> str:
+    """An hour by its day and time, with the zone once the clocks have changed: some of them come twice."""
+    local = times.local(start)
+    changed = local.utcoffset() != times.local(hours.start).utcoffset()
+    return f"{local:%a %H:%M}" + (f" {local.tzname()}" if changed else "")
+
+
 def _clock(hours: Hours, times: Times) -> list[Mark]:
     step = 100 / HOURS
     found = []
@@ -80,15 +88,15 @@ def _days(hours: Hours, times: Times) -> list[Mark]:
     found = []
     for at, (before, start) in enumerate(zip(hours.starts, hours.starts[1:], strict=False), 1):
         day = times.local(start)
-        if day.date() != times.local(before).date() and at < HOURS - 4:
-            found.append(Mark(at * 100 / HOURS, f"{day:%a} {day.day}", "start"))
+        if day.date() != times.local(before).date():
+            found.append(Mark(at * 100 / HOURS, f"{day:%a} {day.day}", "start" if at < HOURS * 3 / 4 else "end"))
     return found
 
 
 def numbers(hours: Hours, times: Times) -> Table:
     """What the charts show, in numbers, with those who came later."""
     rows = [
-        Row((Cell(f"{times.local(start):%a %H:%M}"), *_cells(hours, at)))
+        Row((Cell(_name(hours, start, times)), *_cells(hours, at)))
         for at, start in enumerate(hours.starts)
         if any(curve.people[at] or curve.machines[at] for curve in hours.curves.values())
     ]
@@ -98,9 +106,12 @@ def numbers(hours: Hours, times: Times) -> Table:
     sums = [count(opened.total), count(sum(opened.machines)), count(clicked.total), count(sum(clicked.machines))]
     rows.append(Row((Cell("All"), *sums), "sum"))
     titles = ("Opened", "by machines only", "Clicked", "by machines only")
-    columns = [Column("Hour"), *(Column(title, "n") for title in titles)]
+    columns = [Column("Hour"), *(Column(title, "n", title.lower()) for title in titles)]
     return Table(
-        "People by the hour of their first open and click; hours without any are left out", columns, rows, "tight"
+        "People by the hour of their first open and click; hours without any are left out",
+        columns,
+        rows,
+        "stack tight hourly",
     )
 
 

@@ -7,8 +7,8 @@ from xpimport.reporting.pages.tables import Bar, Cell, Column, Row, Table, count
 from xpimport.reporting.pages.words import share_of
 
 
-def links(found: Sequence[Link], clicked: int, people: str) -> Table:
-    """The links, the most clicked first; `clicked` is how many people clicked any."""
+def links(found: Sequence[Link], clicked: int, noun: str) -> Table:
+    """The links, the most clicked first; `clicked` people clicked any, and `noun` is what they are called: `person|people`."""
     most = max((link.people for link in found), default=1)
     rows = [
         Row(
@@ -24,9 +24,9 @@ def links(found: Sequence[Link], clicked: int, people: str) -> Table:
     ]
     columns = (
         Column("Link", "grow"),
-        Column(people.capitalize(), "n", people),
+        Column(noun.rsplit("|", maxsplit=1)[-1].capitalize(), "n", noun),
         Column("Of clicked", "n muted", "of clicked"),
-        Column("Clicks", "n", "clicks"),
+        Column("Clicks", "n", "click|clicks"),
         Column("Bar", "bars drop", hidden=True),
     )
     return Table("Clicks by link, without machines", columns, rows, "stack")

@@ -92,7 +92,7 @@ def _rejections(store: Store, task: int, found: Mapping[str, int]) -> Table:
     rows.append(Row((Cell("Rejected"), count(total), Cell(), Cell()), "sum"))
     columns = (
         Column("Reason", "code"),
-        Column("Rows", "n", "rows"),
+        Column("Rows", "n", "row|rows"),
         Column("Share of rejected", "n muted", "of rejected"),
         Column("Some of its lines", "full"),
     )

@@ -124,7 +124,7 @@ def _links(store: Store, trigger: int, found: Figures) -> Section:
         return Section(
             "links", "Links", note="Nobody has clicked yet." if not clicked.people else "Which links is not known."
         )
-    section = Section("links", "Links", table=links(linked, clicked.people, "people"))
+    section = Section("links", "Links", table=links(linked, clicked.people, "person|people"))
     section.note = (
         f"{counted(clicked.people, 'person', 'people')} clicked {counted(clicked.total, 'time')}, without machines. Who clicked"
         " two links stands in two lines."

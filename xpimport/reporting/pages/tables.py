@@ -52,7 +52,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its title, how it looks (`n` numbers, `bars`, `muted` ...), and the word behind its cells on a phone."""
+    """A column: its title, how it looks (`n` numbers, `bars`, `muted` ...), and the word behind its cells on a phone.
+
+    The word may be two: `row|rows`.
+    """
 
     title: str
     look: str = ""

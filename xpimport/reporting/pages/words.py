@@ -17,8 +17,8 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 
 def share(part: float | None) -> str:
     """A share in percent; of less than one percent two decimals are told, since most rates that alarm are there."""
-    if part is None:
-        return ""
+    if not part:
+        return "" if part is None else "0 %"
     if 0 < part < 0.0001:
         return "<0.01 %"
     return f"{part * 100:.{2 if 0 < part < 0.01 else 1}f} %"
