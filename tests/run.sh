@@ -36,6 +36,7 @@ concerned() {
                 ;;
             tests/*/*) echo "tests/$folder" ;;
             tests/*.py | pyproject.toml) echo tests ;;
+            xpimport/reporting/*) printf '%s\n' tests/cli tests/reporting tests/tracking/test_views.py ;;
             xpimport/*) if [ -d "tests/$folder" ]; then echo "tests/$folder"; else echo tests/cli; fi ;;
             examples/*) echo tests/cli/test_walkthrough.py ;;
             esac
