@@ -15,7 +15,6 @@ from xpimport.errors import Invalid
 from xpimport.hints import command
 from xpimport.reporting.analytics import CampaignRun, analytics_json, run_json, runs_of
 from xpimport.reporting.analytics import analytics as over_all_runs
-from xpimport.reporting.pages.analytics import analytics_page
 from xpimport.rules.settings import TIMEZONE
 
 Name = Annotated[str, typer.Argument(help="The campaign.")]
@@ -40,6 +39,9 @@ def analytics(
         campaign = campaigns.get(store, name)
         found = over_all_runs(store, campaign.id, *span)
     if html is not None:
+        # Other commands need not wait until what draws pages is loaded.
+        from xpimport.reporting.pages.analytics import analytics_page
+
         write_page(html, analytics_page(name, found, span, zone, now()))
         return
     if json:

@@ -24,7 +24,6 @@ from xpimport.errors import Failed, Invalid
 from xpimport.flow import adopt, named
 from xpimport.reporting import history, rows
 from xpimport.reporting.files import written_beside
-from xpimport.reporting.pages.report import report_page
 from xpimport.reporting.plan import plan as planned
 from xpimport.rules.events import Kind
 from xpimport.store.database import Store
@@ -69,6 +68,9 @@ def report(
     with store_of(ctx) as store:
         number = _task(store, which, rejected=rejected)
         if html is not None:
+            # Other commands need not wait until what draws pages is loaded.
+            from xpimport.reporting.pages.report import report_page
+
             write_page(html, report_page(store, number, imports.timezone_of(store, number), now()))
         elif not asked:
             _summary(store, number, chosen, output)

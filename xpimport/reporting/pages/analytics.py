@@ -85,7 +85,7 @@ def _sections(name: str, found: Analytics, times: Times) -> list[Section]:
     runs.note = f"Newest first. Each run is an import of a list and the send to exactly the people on it. Times of {times.zone}."
     runs.command = command("campaign", "import-triggers", name)
     checked = [
-        sums.fates(found.sums, "recipients"),
+        sums.fates(found.sums, "recipient|recipients"),
         *(
             one
             for fate in (EXCLUDED, FAILED)

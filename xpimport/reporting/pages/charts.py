@@ -86,15 +86,16 @@ def chart(
     label: Callable[[float], str],
     height: int,
     whole: bool = False,
+    places: int = 1,
     marks: Sequence[Mark] = (),
     days: Sequence[Mark] = (),
 ) -> Chart:
-    """Draw bars of one scale; `whole`: their unit cannot be halved."""
+    """Draw bars of one scale in at least so many places; `whole`: their unit cannot be halved."""
     highest = max((bar.people + bar.machines for bar in bars if bar.people is not None), default=0)
     step, steps = scale(max(highest, 5), whole=True) if whole else scale(highest or 0.05)
     base = height - _LABELS
     pixel = (base - _TOP) / (step * steps)
-    place = 100 / max(len(bars), 1)
+    place = 100 / max(len(bars), places)
     columns, dashes = [], []
     for at, bar in enumerate(bars):
         if bar.people is None:

@@ -27,7 +27,8 @@ def headline(details: dict[str, Any], run: Run, times: Times) -> str:
     if trigger["state"] in {WAITING, SCHEDULED}:
         due = trigger["send_at"]
         return came + (f"Nothing is sent yet: it is due {times.instant(due)}." if due else "Nothing is sent yet.")
-    because = f", because {REASONS[trigger['reason']]}" if trigger["reason"] in REASONS else ""
+    said = trigger["reason"] in REASONS and trigger["reason"] != trigger["state"]
+    because = f", because {REASONS[trigger['reason']]}" if said else ""
     word = "ignored" if trigger["state"] == IGNORED else trigger["state"]
     return f"{came}Nothing was sent: {trigger['campaign']} was {word}{because}."
 
@@ -36,7 +37,10 @@ def sent(found: Figures) -> str:
     """Who got it, read it, and who did not get it."""
     arrived, accepted = delivered(found), found.fates[ACCEPTED]
     got = accepted - found.accepted_and_bounced if arrived is None else arrived
-    text = f"Of the {counted(found.audience, 'person', 'people')} on the list {number(got)} got it"
+    the = "" if found.audience == 1 else "the "
+    text = (
+        f"Of {the}{counted(found.audience, 'person', 'people')} on the list {number(got) if got else 'nobody'} got it"
+    )
     if reported(found):
         opened, clicked = (number(found.of(kind).people) for kind in (Kind.OPENED, Kind.CLICKED))
         text += f"; {opened} opened it and {clicked} clicked"

@@ -144,12 +144,12 @@ def _sums(details: dict[str, Any], run: Run) -> Section:
     rows, found = details["rows"], run.figures
     people = [(rows[name], name) for name in ("created", "updated", "unchanged")]
     others = [(rows["merged"], "merged"), (rows["rejected"], "rejected"), (rows["not_imported"], "not imported")]
-    checked = [sums.sum_of(rows["read"], "rows read", [*people, *others])]
+    checked = [sums.sum_of(rows["read"], "row read|rows read", [*people, *others])]
     rejected = {one["reason"]: one["count"] for one in details["rejections"]}
     checked += sums.by_reason(rows["rejected"], "rejected", rejected)
     if details["delivery"]:
-        checked.append(sums.sum_of(found.audience, "people", people))
-        checked.append(sums.fates(found, "people"))
+        checked.append(sums.sum_of(found.audience, "person|people", people))
+        checked.append(sums.fates(found, "person|people"))
         for fate in (EXCLUDED, FAILED):
             checked += sums.by_reason(found.fates[fate], fate, found.reasons[fate])
     return Section("sums", "The sums", note=sums.verdict(checked), sums=checked)

@@ -20,10 +20,10 @@ class Sum:
 
 
 def sum_of(whole: int, name: str, parts: Iterable[tuple[int, str]]) -> Sum:
-    """A whole and what it should come from."""
-    named = list(parts)
+    """A whole and what it should come from; its name may be two words: `person|people`."""
+    named, nouns = list(parts), name.split("|")
     return Sum(
-        f"{number(whole)} {name}",
+        f"{number(whole)} {nouns[0 if whole == 1 else -1]}",
         [f"{number(count)} {part}" for count, part in named],
         sum(count for count, _ in named) == whole,
     )

@@ -17,6 +17,8 @@ MOST = 40
 """Runs in a chart; columns of more are too thin to tell."""
 
 _HEIGHT, _NAMES = 152, 4
+_PLACES = 8
+"""Few runs do not fill the chart, so that one is still a column and no field."""
 
 
 def trend(runs: Sequence[CampaignRun], times: Times) -> Section:
@@ -71,7 +73,7 @@ def _charts(shown: Sequence[CampaignRun], times: Times) -> list[Chart]:
         return Bars(_day(run, times), people, told=f"{_day(run, times)}: {told}")
 
     marks = _marks(shown, times)
-    drawn: dict[str, Any] = {"height": _HEIGHT, "marks": marks}
+    drawn: dict[str, Any] = {"height": _HEIGHT, "marks": marks, "places": _PLACES}
     found = [
         _chart(
             "got",
@@ -111,7 +113,11 @@ def _read(run: CampaignRun, kind: Kind, times: Times) -> Bars:
 
 def _marks(shown: Sequence[CampaignRun], times: Times) -> list[Mark]:
     every = max(1, -(-len(shown) // _NAMES))
-    return [Mark((at + 0.5) * 100 / len(shown), _day(run, times)) for at, run in enumerate(shown) if at % every == 0]
+    return [
+        Mark((at + 0.5) * 100 / max(len(shown), _PLACES), _day(run, times))
+        for at, run in enumerate(shown)
+        if at % every == 0
+    ]
 
 
 def _numbers(shown: Sequence[CampaignRun], times: Times) -> Table:
