@@ -215,7 +215,8 @@ def test_a_page_is_private_and_is_there_whole_or_not_at_all(sent, tmp_path):
     assert (done.code, done.err.splitlines()[-1]) == (0, f"Wrote {file}.")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert file.read_text() == page(sent, "report", 4)
-    (tmp_path / "taken").mkdir()
+    full = sent("report", "4", "--html", "/dev/full", now=LATER)
+    assert (full.code, "No space left on device" in full.err) == (1, True)
     refused = sent("report", "4", "--html", tmp_path / "nowhere" / "page.html", now=LATER)
     assert (refused.code, "Cannot write" in refused.err) == (1, True)
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".page")) == []

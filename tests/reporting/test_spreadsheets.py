@@ -134,6 +134,13 @@ def test_a_spreadsheet_goes_into_a_pipe_and_not_onto_a_terminal(xp, tmp_path):
     assert len(cells(io.BytesIO(made))[0]) == 21
 
 
+def test_a_spreadsheet_for_which_there_is_no_room_is_an_error_and_no_half_of_one(xp, tmp_path):
+    history_of_runs(xp, tmp_path, runs=1)
+    for place in ("/dev/full", tmp_path / "nowhere" / "a.xlsx"):
+        refused = xp("report", "1", "--who", "--format", "xlsx", "-o", place, now=LATER)
+        assert (refused.code, "Error: " in refused.err, "Traceback" in refused.err) == (1, True, False), place
+
+
 def test_a_form_needs_a_list(xp, tmp_path):
     open_shop(xp, tmp_path)
     assert xp("run-now", "list").code == 0

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkstemp
 
 from xpimport.errors import Failed
 
@@ -22,8 +23,9 @@ def written_beside(path: Path) -> Iterator[Path]:
         if place.exists() and not place.is_file():
             yield place
             return
-        made = place.with_name(f".{place.name[:200]}.{os.getpid()}")
-        os.close(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        handle, name = mkstemp(prefix=f".{place.name[:100]}.", dir=place.parent)
+        os.close(handle)
+        made = Path(name)
         try:
             yield made
             with made.open("rb") as file:

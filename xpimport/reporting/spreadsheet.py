@@ -1,5 +1,6 @@
 """Reports as a spreadsheet: the same cells as in CSV, none of them a formula or a link. The one owner of xlsxwriter."""
 
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -45,9 +46,10 @@ def write_xlsx(
     if len(columns) > COLUMNS:
         raise Failed(f"The list has {len(columns):,} columns; a sheet holds {COLUMNS:,}. Take CSV: --format csv")
     found, left = Written(), iter(lines)
-    # Its parts are written beside it: there is room for the whole, and nobody else reads them.
-    with TemporaryDirectory(dir=path.parent, prefix=".xlsx-") as parts:
-        book = workbook(str(path), {**_OPTIONS, "tmpdir": parts})
+    # Its parts are written beside it, where there is room for the whole; a pipe or a device has no place beside it.
+    beside = None if path.exists() and not path.is_file() else path.parent
+    with TemporaryDirectory(dir=beside, prefix=".xlsx-") as parts, path.open("wb", buffering=0) as file:
+        book = workbook(_Room(file), {**_OPTIONS, "tmpdir": parts})
         bold = book.add_format({"bold": True})
         ahead = next(left, None)
         while ahead is not None or not found.sheets:
@@ -61,6 +63,36 @@ def write_xlsx(
         except problem as why:
             raise Failed(f"The spreadsheet could not be written: {why}.") from None
     return found
+
+
+class _Room:
+    """A file for zipfile, which goes on writing when it is cleared away: once there is no room, that is let pass."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self._full = False
+
+    def write(self, data: bytes) -> int:
+        """All of the data, or the first error."""
+        left = memoryview(data)
+        while left and not self._full:
+            try:
+                left = left[self._file.write(left) :]
+            except OSError:
+                self._full = True
+                raise
+        return len(data)
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        """As the file does."""
+        return 0 if self._full else self._file.seek(place, whence)
+
+    def tell(self) -> int:
+        """As the file does."""
+        return 0 if self._full else self._file.tell()
+
+    def flush(self) -> None:
+        """Nothing: it is not buffered."""
 
 
 def _library() -> tuple[Any, type[Exception]]:
