@@ -26,6 +26,8 @@ from xpimport.cli.markdown import blocks, cells
 from xpimport.defining import crontab
 from xpimport.rules import delivery, trigger, values
 from xpimport.rules.definition import FORMATS
+from xpimport.rules.events import UNMATCHED
+from xpimport.tracking.providers.registry import PROVIDERS
 
 REPOSITORY = Path(__file__).parents[1]
 README = REPOSITORY / "README.md"
@@ -239,6 +241,11 @@ def test_the_pages_explain_every_reason() -> None:
 
 def test_the_page_on_sending_explains_why_a_message_failed() -> None:
     assert dict(table("sending", "reason")) == delivery.FAILURES
+
+
+def test_the_page_on_what_came_back_explains_what_is_kept_apart_and_names_every_provider() -> None:
+    assert dict(table("tracking", "reason")) == UNMATCHED
+    assert tuple(row[0] for row in table("tracking", "provider")) == PROVIDERS
 
 
 def test_the_page_on_time_says_in_which_states_a_trigger_can_be_stopped_and_released() -> None:

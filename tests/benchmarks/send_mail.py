@@ -1,11 +1,12 @@
 """Time a personalised two-part campaign over SMTP against tools that do the same or less, and the ledger alone.
 
-    python tests/benchmarks/send_mail.py [--people 20000] [--null 1000000] [--ledger 40000]
+    python tests/benchmarks/send_mail.py [--people 20000] [--null 1000000] [--ledger 40000] [--track 40000]
 
 All of them send to Postfix's `smtp-sink` on this machine. xpimport imports the list and keeps its ledger; `mailmerge`
 and a loop over smtplib keep no record; `smtp-source` sends one prepared message again and again. With --null so many
 people are sent to without a receiver: rendering and the ledger only, with the bytes that the store needs for each.
-With --ledger so many are sent to in that way at 4,000 a second, and its commits are counted.
+With --ledger so many are sent to in that way at 4,000 a second, and its commits are counted. With --track so many are sent
+to over SMTP with ten links in the message, twice each in turn: untracked, and with `--track opens,clicks`.
 """
 
 import argparse
@@ -162,6 +163,31 @@ def ledger(folder: Path, people: int) -> None:
     subprocess.run([sys.executable, "-c", COUNTING, *program[len(PROGRAM) :], "tick"], check=True)
 
 
+LINKS = "".join(f'<p><a href="https://shop.example.net/{n}?u={{{{ user_id }}}}">Item {n}</a></p>\n' for n in range(10))
+
+
+def track(folder: Path, people: int, port: int) -> None:
+    """The rate with ten links in the message, untracked and tracked; the better of two runs each."""
+    (folder / "links.html").write_text(f"<html><body>{HTML}{LINKS}</body></html>")
+    best: dict[str, float] = {}
+    for turn, tracked in enumerate(("none", "opens,clicks") * 2):
+        place = folder / str(turn)
+        place.mkdir()
+        program = store(place, people, "--channel", "smtp")
+        for arguments in (
+            ["settings", "set", "smtp.url", f"smtp://127.0.0.1:{port}"],
+            ["settings", "set", "web.public_url", "https://t.example.com"],
+            ["campaign", "edit", "hello", "--html", str(folder / "links.html"), "--track", tracked],
+        ):
+            subprocess.run([*program, *arguments], check=True, capture_output=True)
+        run = measure(f"run-now, --track {tracked}", [*program, "run-now", "list", "--json"])
+        best[tracked] = min(run.seconds, best.get(tracked, run.seconds))
+    plain, with_tracking = best["none"], best["opens,clicks"]
+    print(
+        f"\n{people / plain:,.0f} messages/s untracked, {people / with_tracking:,.0f} tracked: {plain / with_tracking:.2f} of it"
+    )
+
+
 def size(folder: Path) -> int:
     """Bytes of the store with its log written back."""
     import sqlite3
@@ -177,6 +203,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--null", type=int, default=0)
     parser.add_argument("--ledger", type=int, default=0)
+    parser.add_argument("--track", type=int, default=0)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         if chosen.people:
@@ -191,6 +218,9 @@ def main() -> None:
         if chosen.null:
             (Path(place) / "null").mkdir()
             null(Path(place) / "null", chosen.null)
+        if chosen.track:
+            with sink() as port:
+                track(Path(place), chosen.track, port)
         if chosen.ledger:
             ledger(Path(place), chosen.ledger)
 

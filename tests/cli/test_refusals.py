@@ -32,7 +32,7 @@ GROUPS = {
     "crontab": ["show", "install", "remove"],
     "category": ["add", "list", "remove"],
     "suppression": ["add", "remove", "list", "import", "export"],
-    "event": ["ingest", "bounces", "rejected", "retry"],
+    "event": ["ingest", "bounces", "list", "rejected", "retry"],
 }
 CALLS = [[name, verb] for name, verbs in GROUPS.items() for verb in verbs] + [
     [name] for name in COMMANDS if name not in GROUPS

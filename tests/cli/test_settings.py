@@ -99,6 +99,32 @@ def test_the_opt_out_address_stands_in_each_message_with_its_token(shop, tmp_pat
     assert len(tokens) == 3
 
 
+def tracked_addresses(shop, tmp_path):
+    """What stands before the keys of the links in each message of a campaign whose opens and clicks are tracked."""
+    (tmp_path / "hello.html").write_text("<a href=https://shop.example.net/>x</a>")
+    done = shop("campaign", "edit", "hello", "--html", tmp_path / "hello.html", "--track", "opens,clicks")
+    assert done.code == 0, done.err
+    shop("run-now", "list")
+    plain = [re.sub("=3D", "=", message.replace("=\n", "")) for message in messages(tmp_path)]
+    return {tuple(re.findall(r"(?:href=|src=\")(\S+?/[oc]/)", message)) for message in plain}
+
+
+@obeys("web.public_url")
+def test_tracked_links_lead_to_where_serve_is_seen(shop, tmp_path):
+    assert (
+        put(shop, "web.public_url", "https://Mail.Example.com/m/")
+        == "web.public_url is now https://mail.example.com/m.\n"
+    )
+    assert tracked_addresses(shop, tmp_path) == {("https://mail.example.com/m/c/", "https://mail.example.com/m/o/")}
+
+
+@obeys("tracking.url")
+def test_tracked_links_have_a_domain_of_their_own(shop, tmp_path):
+    put(shop, "web.public_url", "https://mail.example.com")
+    put(shop, "tracking.url", "https://t.example.com:8443")
+    assert tracked_addresses(shop, tmp_path) == {("https://t.example.com:8443/c/", "https://t.example.com:8443/o/")}
+
+
 @obeys("outbox.keep")
 def test_an_outbox_that_keeps_nothing_accepts_every_message(shop, tmp_path):
     put(shop, "outbox.keep", "off")
@@ -376,6 +402,11 @@ def test_a_wait_is_typed_as_a_duration_or_as_seconds_and_kept_alike(xp, name, ty
         ("timezone", "Mars"),
         ("from", "news"),
         ("unsubscribe.url", "http://example.com/u/"),
+        ("web.public_url", "http://mail.example.com"),
+        ("web.public_url", "http://127.0.0.1.example.com"),
+        ("tracking.url", "https://t.example.com/?a=1"),
+        ("tracking.url", "https://me:hunter2@t.example.com"),
+        ("tracking.url", "https://"),
         ("outbox.keep", ""),
         ("smtp.url", "smtp://me:hunter2@mail.example.com"),
         ("smtp.password", "hunter2"),

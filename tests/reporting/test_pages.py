@@ -121,6 +121,25 @@ def test_what_nobody_reports_is_blank_and_never_nothing(xp, tmp_path):
     assert "3 messages were accepted. Nobody reports opens or clicks." in lead(campaign)
 
 
+def test_what_is_tracked_and_did_not_happen_is_none_and_what_is_not_tracked_is_blank(xp, tmp_path):
+    (tmp_path / "hello.html").write_text('<p>Hello</p><a href="https://shop.example.com/">Shop</a>')
+    open_shop(
+        xp, tmp_path, settings={"tracking.url": "https://t.example.com"},
+        campaign=("--html", tmp_path / "hello.html", "--track", "opens"),
+    )  # fmt: skip
+    assert xp("run-now", "list", now=DAY.format(2)).code == 0
+    made = page(xp, "report", 1)
+    steps = tables_of(made)["From rows to clicks, each step with what it is of"]
+    assert [steps.column("Number")[name] for name in ("Opened", "Clicked", "Opened or clicked")] == ["0", "", "0"]
+    assert lead(made) == "Of the 3 people on the list 3 got it; 0 opened it."
+    assert "Nobody has opened or clicked yet." in made
+    assert "Clicks were not tracked." in made
+    campaign = page(xp, "campaign", "analytics", "hello")
+    assert lead(campaign) == "Of the recipients 0 % opened it."
+    together = tables_of(campaign)["All runs together"].column("Recipients")
+    assert (together["Opened"], together["Clicked"]) == ("0", "")
+
+
 def test_a_send_that_is_due_says_when(xp, tmp_path):
     open_shop(xp, tmp_path, imports=("--send-at", "15:00"), timezone="Europe/Dublin", now=DAY.format(1))
     assert xp("run-now", "list", now=DAY.format(2)).code == 0
@@ -154,7 +173,7 @@ def test_a_page_of_a_report_names_the_task_it_is_about(sent):
 def test_a_campaign_has_all_its_runs_their_sums_and_its_links(sent):
     made = page(sent, "campaign", "analytics", "hello")
     tables = tables_of(made)
-    assert lead(made) == "48.7 % of the recipients opened it and 15.4 % clicked."
+    assert lead(made) == "Of the recipients 48.7 % opened it and 15.4 % clicked."
     runs = tables["One line a run"]
     assert runs.rows[-1][0][0] == "4 runs"
     for title in ("Rows", "Rejected", "People", "Excluded", "Accepted", "Delivered", "Opened", "Clicked"):

@@ -5,7 +5,16 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xpimport.rules.tokens import Named, Purpose, make_key, make_old_token, read_key, read_unsubscribe_token
+from xpimport.rules.tokens import (
+    Named,
+    Purpose,
+    TriggerKeys,
+    make_key,
+    make_old_token,
+    read_key,
+    read_unsubscribe_token,
+    tracking_secret,
+)
 
 SECRET = b"s" * 32
 numbers = st.integers(0, 2**40)
@@ -23,6 +32,28 @@ def test_a_key_is_read_back_in_any_case(key, purpose):
 def test_a_key_has_few_letters_that_fit_an_address(epoch, trigger, profile):
     assert re.fullmatch("[a-z2-7]{32}", make_key(SECRET, Purpose.MESSAGE, epoch, trigger, profile))
     assert re.fullmatch("[a-z2-7]{40}", make_key(SECRET, Purpose.UNSUBSCRIBE, epoch, trigger, profile))
+    assert re.fullmatch("[a-z2-7]{32}", make_key(SECRET, Purpose.OPEN, epoch, trigger, profile))
+    assert re.fullmatch("[a-z2-7]{40}", make_key(SECRET, Purpose.CLICK, epoch, trigger, profile, 400, 99))
+
+
+@given(keys, st.integers(0, 1000), st.integers(0, 10_000))
+def test_a_click_names_its_link_and_which_of_those_a_loop_made(key, link, nth):
+    made = make_key(SECRET, Purpose.CLICK, *key, link, nth)
+    assert read_key(SECRET, Purpose.CLICK, made) == Named(*key, link, nth)
+
+
+@given(keys)
+def test_who_signs_the_clicks_of_one_send_can_sign_nothing_else(key):
+    epoch, trigger, profile = key
+    part = tracking_secret(SECRET, epoch, trigger)
+    assert TriggerKeys(part, epoch, trigger).key(Purpose.OPEN, profile) == make_key(SECRET, Purpose.OPEN, *key)
+    for purpose in Purpose:
+        assert read_key(SECRET, purpose, make_key(part, purpose, *key)) is None
+        assert (
+            purpose in {Purpose.OPEN, Purpose.CLICK} or read_key(part, purpose, make_key(SECRET, purpose, *key)) is None
+        )
+    forged = TriggerKeys(part, epoch, trigger + 1).key(Purpose.OPEN, profile)
+    assert read_key(SECRET, Purpose.OPEN, forged) is None
 
 
 @given(keys, keys)
@@ -33,10 +64,11 @@ def test_no_two_messages_have_one_key(one, other):
 
 @given(keys)
 def test_a_key_is_good_for_its_own_purpose_and_store_alone(key):
-    made = make_key(SECRET, Purpose.MESSAGE, *key)
-    assert read_key(SECRET, Purpose.UNSUBSCRIBE, made) is None
-    assert read_unsubscribe_token(SECRET, made) is None
-    assert read_key(b"t" * 32, Purpose.MESSAGE, made) is None
+    for purpose in Purpose:
+        made = make_key(SECRET, purpose, *key)
+        assert [other for other in Purpose if read_key(SECRET, other, made)] == [purpose]
+        assert purpose is Purpose.UNSUBSCRIBE or read_unsubscribe_token(SECRET, made) is None
+        assert read_key(b"t" * 32, purpose, made) is None
 
 
 @given(keys, st.integers(0, 39), st.sampled_from("abcdefghijklmnopqrstuvwxyz234567"))

@@ -124,6 +124,13 @@ def test_a_campaign_with_everything_arrives_with_everything(shop, tmp_path):
     assert shop("campaign", "edit", "hello", "--header", "Bcc: x@example.com").code == 2
 
 
+def test_what_outlook_alone_leaves_out_stays_so_when_css_is_inlined():
+    style, shown = "<style>p{top:0}</style>", '<![if !mso]><p style="top: 0;">x</p><![endif]>'
+    assert shown in inlined(f"{style}<div><![if !mso]><p>x</p><![endif]></div>")
+    # What was a comment stays one.
+    assert "<!--[if !mso]-->" in inlined(f"{style}<div><!--[if !mso]--><![if !mso]><p>x</p><![endif]></div>")
+
+
 @pytest.mark.shop(
     people="user_id,email,mobile_number,email_subscription\nu1,a@example.com,447700900123,1\n",
     campaign=None,

@@ -1,11 +1,12 @@
 """Each reason for which a message fails for good, met as a user meets it: one test a reason, named after it."""
 
+import json
 import re
 from contextlib import closing
 
 import pytest
 from servers.api_peer import api_peer
-from servers.smtp_peer import Script, smtp_peer
+from servers.smtp_peer import DROP, Script, smtp_peer
 from shop import HEADER
 
 from xpimport.rules.delivery import FAILURES
@@ -98,6 +99,17 @@ def test_invalid_address_is_one_that_would_say_more_than_an_address_to_the_serve
 def test_invalid_key_is_a_message_whose_key_cannot_be_a_file_name(tmp_path):
     channel = open_channel("outbox", Settings({}), tmp_path / "outbox")
     assert reason_of(channel, key="../key") == ("failed", "invalid_key")
+
+
+@pytest.mark.shop(people=1, campaign=SMTP, now=MORNING)
+def test_bounced_later_is_an_uncertain_message_that_came_back(shop):
+    with smtp_peer(Script(dot=DROP)) as peer:
+        shop("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}", now=MORNING)
+        shop("run-now", "list", now=MORNING)
+    key = re.search(rb"^Message-ID: <(\w+)@", peer.messages[0], re.MULTILINE)[1].decode()
+    event = {"event": "bounced", "time": MORNING, "key": key, "status": "5.1.1"}
+    shop("event", "ingest", "-", "--provider", "xpimport", stdin=json.dumps(event), now=MORNING)
+    assert failed(shop) == {"u0": "bounced_later"}
 
 
 def test_every_reason_has_a_test_of_its_name():

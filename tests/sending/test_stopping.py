@@ -109,7 +109,7 @@ def test_a_sender_that_was_stopped_before_it_decided_changes_nothing_more(shop, 
         triggers.release(store, "1", None)
         again = claim.claim(store, of_task(store, 1))
         kinds, wanted = attributes.types(store), settings.load(store)
-        assert send(store, held, kinds, wanted, lambda *_: None).trigger.state == "sending"
+        assert send(store, held, kinds, wanted, lambda *_: None, lambda: None).trigger.state == "sending"
         assert store.scalar("SELECT count(*) FROM deliveries") == 0
-        assert send(store, again, kinds, wanted, lambda *_: None).trigger.state == "sent"
+        assert send(store, again, kinds, wanted, lambda *_: None, lambda: None).trigger.state == "sent"
     assert shop("task", "show", 1, "--json").json()["delivery"]["accepted"] == PEOPLE

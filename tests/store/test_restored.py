@@ -1,8 +1,11 @@
 """A store that knows less than it did, or is elsewhere, does nothing by itself, and once adopted sends to nobody twice."""
 
+import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,6 +23,7 @@ from xpimport.store.driver import sqlite3
 
 # With the program's own library: of two on one file, one sees nothing of the other's log.
 EVENING = "2026-11-23T18:00:00Z"
+REPOSITORY = Path(__file__).parents[2]
 NIGHT = datetime(2026, 11, 24, 3, tzinfo=UTC)
 PEOPLE = 6
 
@@ -157,7 +161,25 @@ def test_a_copy_elsewhere_sends_nothing_while_the_original_goes_on(nightly, db, 
     # Adopted, it goes on, and the original is the copy from then on.
     assert nightly("adopt", "--yes", db=other, now=at(25)).code == 0
     assert nightly("tick", db=other, now=at(25)).code == 0
-    assert "another copy of it was adopted on" in tick(nightly, 48, expect=(5,))
+    assert f"it was adopted since, as {other} on" in tick(nightly, 48, expect=(5,))
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_of_two_copies_that_tick_at_once_one_sends(nightly, db, peer, tmp_path, turn):
+    assert nightly("import", "edit", "list", "--send-at", "09:00", now=EVENING).code == 0
+    other = tmp_path / "other.db"
+    other.write_bytes(copied(db))
+    for hours, minutes in ((0, 0), (0, 1), (6, 0)):
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-m", "xpimport", "--db", str(path), "tick"], stderr=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": str(REPOSITORY), "XPIMPORT_NOW": at(hours, minutes)},
+            )
+            for path in (db, other)
+        ]  # fmt: skip
+        for process in running:
+            process.communicate(timeout=60)
+    assert set(to(peer).values()) == {1}
 
 
 def test_a_whole_folder_put_back_is_known_by_the_note_in_the_state_directory(nightly, db, peer, tmp_path):
@@ -285,6 +307,55 @@ def test_an_opt_out_link_of_a_send_that_the_copy_does_not_know_works_for_people_
     assert ask(db, "SELECT address FROM opt_outs") == [(last,)]
 
 
+def test_an_opt_out_link_works_in_a_copy_that_had_not_sent_yet(nightly, db, peer):
+    assert nightly("import", "edit", "list", "--send-at", "09:00", now=EVENING).code == 0
+    run_the_night(nightly)
+    armed = copied(db)
+    tick(nightly, 6)
+    token = re.search(rb"unsubscribe%20(\w+)", list(peer.messages)[-1])[1].decode()
+    put_back(db, armed)
+    assert nightly("adopt", "--yes", now=at(7)).code == 0
+    assert nightly("unsubscribe", token, now=at(8)).code == 0
+
+
+def test_what_comes_back_of_a_send_that_the_copy_does_not_know_is_heeded(nightly, db, peer):
+    run_the_night(nightly)
+    backup = copied(db)
+    assert nightly("run-now", "list", "--again", now=at(1)).code == 0
+    keys = sorted(
+        (
+            re.search(rb"^To: (\S+)", text, re.MULTILINE)[1],
+            re.search(rb"^Message-ID: <(\w+)@", text, re.MULTILINE)[1].decode(),
+        )
+        for text in list(peer.messages)[PEOPLE:]
+    )
+    put_back(db, backup)
+    assert nightly("adopt", "--yes", now=at(2)).code == 0
+    kinds = ({"event": "unsubscribed"}, {"event": "complained"}, {"event": "bounced", "status": "5.1.1"})
+    told = [{**kind, "time": at(1.5), "key": key} for kind, (_, key) in zip(kinds, keys, strict=False)]
+    lines = "\n".join(map(json.dumps, told))
+    done = nightly("event", "ingest", "-", "--provider", "xpimport", "--json", stdin=lines, now=at(3))
+    assert done.json()["kept_apart"] == {"unknown_message": 3}
+    assert ask(db, "SELECT address FROM opt_outs ORDER BY 1") == [("p0@example.com",), ("p1@example.com",)]
+    assert ask(db, "SELECT address FROM suppressions ORDER BY 1") == [("p1@example.com",), ("p2@example.com",)]
+
+
+def test_an_event_of_a_send_that_another_copy_made_is_of_its_time(nightly, db, peer):
+    assert nightly("import", "edit", "list", "--send-at", "09:00", now=EVENING).code == 0
+    run_the_night(nightly)
+    armed = copied(db)
+    tick(nightly, 6)
+    key = re.search(rb"^Message-ID: <(\w+)@", next(iter(peer.messages)), re.MULTILINE)[1].decode()
+    put_back(db, armed)
+    assert nightly("adopt", "--yes", now=at(7)).code == 0
+    event = json.dumps({"event": "delivered", "time": at(6.1), "key": key})
+    done = nightly("event", "ingest", "-", "--provider", "xpimport", "--json", stdin=event, now=at(8))
+    assert done.json()["new"]["delivered"] == 1
+    assert ask(db, "SELECT state, changed_at >= unixepoch('2026-11-24') FROM deliveries WHERE state = 'accepted'") == [
+        ("accepted", 1)
+    ]
+
+
 @dataclass(frozen=True)
 class Step:
     """A moment of a night: a backup made then, the notes and the journal as they were, and what people had got."""
@@ -325,9 +396,9 @@ def steps(nightly, db, peer, tmp_path, monkeypatch) -> list[Step]:
     def step(name: str) -> None:
         found.append(look(db, peer, folder, f"{len(found)} {name}"))
 
-    def noted(noting, *, sync=False):
+    def noted(noting, **how):
         step("before a note")
-        write(noting, sync=sync)
+        write(noting, **how)
         step("after a note")
 
     def written(store, patience=database.PATIENCE):

@@ -17,7 +17,7 @@ from xpimport.rules.events import Kind
 from xpimport.store.driver import sqlite3
 from xpimport.store.opening import open_store
 from xpimport.tracking import intake
-from xpimport.tracking.counting import counted
+from xpimport.tracking.counting import counted, counted_links
 
 KILLED = Path(__file__).parents[1] / "servers" / "killed.py"
 SENT, SENT_AT, LATER = "2026-11-24T09:00:00Z", 1_795_510_800, "2026-11-25T09:00:00Z"
@@ -56,6 +56,11 @@ def doubtful(shop, tmp_path):
         store.commit()
         store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return db, [keys[str(number)] for number in range(PEOPLE)]
+
+
+def ask(db: Path, sql: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(db)) as look:
+        return [tuple(row) for row in look.execute(sql)]
 
 
 def outcome(db: Path) -> list[list[tuple[object, ...]]]:
@@ -106,8 +111,10 @@ def test_any_order_any_number_of_times_and_any_kill_come_to_the_same(doubtful, x
             assert xp(*INGEST, stdin=text, now=LATER).code == 0
         with closing(open_store(db)) as store:
             figures = {row[0]: row[1:] for row in counted(store, 1)}
+            links = counted_links(store, 1)
         found = outcome(db)
         assert {row[0]: row[1:] for row in found[1]} == figures
+        assert ask(db, "SELECT url, total, people FROM link_counts WHERE people > 0 ORDER BY 1") == links
         return found
 
     expected = taken_in([lines])

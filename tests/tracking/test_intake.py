@@ -145,10 +145,35 @@ def test_a_run_that_is_closed_counts_no_more_but_a_no_of_it_is_heeded(sent, db, 
     with closing(sqlite3.connect(db)) as store:
         store.execute("UPDATE triggers SET closed_at = '2026-11-24T11:00:00.000000Z'")
         store.commit()
-    done = ingest(sent, [said("opened", keys[0]), said("unsubscribed", keys[1])])
-    assert done.json()["kept_apart"] == {"too_old": 2}
+        store.execute("DELETE FROM deliveries WHERE profile_id > 2")
+        store.commit()
+    told = [said("opened", keys[0]), said("unsubscribed", keys[1]), said("unsubscribed", keys[3], address="old@example.com"),
+            said("complained", keys[4])]  # fmt: skip
+    assert ingest(sent, told).json()["kept_apart"] == {"too_old": 4}
     assert counted(db) == {}
-    assert ask(db, "SELECT address FROM opt_outs") == [("p1@example.com",)]
+    assert ask(db, "SELECT address FROM opt_outs ORDER BY 1") == [
+        ("old@example.com",), ("p1@example.com",), ("p4@example.com",)
+    ]  # fmt: skip
+    assert ask(db, "SELECT address FROM suppressions") == [("p4@example.com",)]
+
+
+def test_a_profile_tells_what_became_of_each_message(sent, db, keys):
+    ingest(
+        sent,
+        [
+            said("delivered", keys[0], 60),
+            said("clicked", keys[0], 90, url="https://a.example/"),
+            said("unsubscribed", keys[0], 120),
+        ],
+    )
+    story = sent("profile", "show", "u0", "--json").json()["story"]
+    assert [(told["what"], told["outcome"]) for told in story] == [
+        ("email", "opted out"), ("hello", "unsubscribed"), ("hello", "clicked"), ("hello", "delivered"),
+        ("hello", "accepted"), ("list", "created"),
+    ]  # fmt: skip
+    assert (story[-1]["task"], story[-1]["line"]) == (1, 2)
+    shown = sent("profile", "show", "u0").out
+    assert "clicked: https://a.example/" in shown
 
 
 def test_what_is_kept_apart_is_listed_and_tried_again_and_accepted_by_a_person(sent, db, keys):
@@ -174,7 +199,7 @@ def test_kept_apart_is_exit_3_only_where_it_is_asked_for(sent):
     [
         ("", 0, 0), ("\n \n", 0, 0), ("[]", 0, 0), ("[\n]", 0, 0),
         ('{E}\n{E1}\n{"event": "deli', 0, 2), ("[{E},\n {E1}]", 0, 2), ("\ufeff{E}\r\n\r\n{E1}", 0, 2),
-        ("[\n{E},\n{E1}\n]", 0, 2), ("{E} {E1}", 0, 2), ("[{E}, {E1}", 0, 0),
+        ("[\n{E},\n{E1}\n]", 0, 2), ("{E} {E1}", 0, 2), ("[{E}, {E1}", 0, 2), ('[{E},\n {E1}, {"event', 0, 2),
         ("hello", 1, 0), ("<html>", 1, 0), ("[" * 100_000, 0, 0),
     ],
 )  # fmt: skip
@@ -185,3 +210,47 @@ def test_a_file_is_one_document_or_a_value_a_line_and_what_is_cut_off_stops_noth
     assert done.code == code, done.err
     if code == 0:
         assert done.json()["new"]["delivered"] == delivered
+
+
+REPORT = """From: mailer-daemon@mail.example.net
+To: bounces@example.com
+Date: Tue, 24 Nov 2026 09:10:00 +0000
+Message-ID: <r1@mail.example.net>
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary=b
+
+--b
+Content-Type: text/plain
+
+It did not arrive.
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mail.example.net
+
+Final-Recipient: rfc822; p0@example.com
+Action: failed
+Status: 5.1.1
+--b
+Content-Type: text/rfc822-headers
+
+Message-ID: <KEY@example.com>
+--b--
+"""
+
+
+def test_a_mail_without_a_verified_key_changes_nothing_until_a_person_accepts_it(sent, db, keys):
+    forged = keys[0][:-1] + ("a" if keys[0][-1] != "a" else "b")
+    for key in (forged, "another"):
+        done = sent("event", "bounces", "-", "--json", stdin=REPORT.replace("KEY", key), now=LATER)
+        assert done.json()["kept_apart"] in ({"no_key": 1}, {}), done
+    assert (counted(db), ask(db, "SELECT address FROM suppressions")) == ({}, [])
+    assert sent("event", "bounces", "-", stdin=REPORT.replace("KEY", keys[0]), now=LATER).code == 0
+    assert (counted(db), ask(db, "SELECT address FROM suppressions")) == ({4: (1, 1, 0, 0)}, [("p0@example.com",)])
+
+
+def test_mail_that_is_about_no_message_of_ours_is_counted_and_not_kept(sent):
+    letter = "From: ann@example.net\nTo: news@example.com\nSubject: Thanks\n\nA nice letter.\n"
+    done = sent("event", "bounces", "-", stdin=letter, now=LATER)
+    assert "1 mail read, 1 of them about no message of ours." in " ".join(done.err.split())
+    assert sent("event", "rejected", "--json").json() == []

@@ -3,7 +3,12 @@
 import csv
 import io
 import json
+import os
+import pty
 import re
+import signal
+import subprocess
+import sys
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -204,3 +209,53 @@ def test_an_excluded_users_report_of_an_unchanged_state_is_the_same_one_again(xp
     assert [path.name for path in sorted((tmp_path / "xpimport.db.files" / "reports").iterdir())] == [
         "excluded-1-2.csv", "excluded-1-3.csv"
     ]  # fmt: skip
+    # Fetched again, as they were made; by their number.
+    assert xp("report", "2").out == first.out
+    assert xp("report", "2", "--excluded").code == 5
+    (tmp_path / "xpimport.db.files" / "reports" / "excluded-1-2.csv").unlink()
+    gone = xp("report", "2")
+    assert (gone.code, "report 1 --excluded --new" in gone.err) == (4, True)
+
+
+def test_the_events_of_a_send_are_listed(xp, tmp_path):
+    open_shop(xp, tmp_path, now="2026-11-01T08:00:00Z")
+    assert xp("run-now", "list", now=DAY.format(2)).code == 0
+    assert "Nothing has come back of task 1 yet." in xp("event", "list").err
+    key = keys_of(tmp_path / "xpimport.db")[0]
+    told = [
+        {"event": kind, "time": DAY.format(3), "key": key, "url": "https://a.example/"}
+        for kind in ("opened", "clicked")
+    ]
+    xp("event", "ingest", "-", "--provider", "xpimport", stdin="\n".join(map(json.dumps, told)), now=LATER)
+    assert [(one["event"], one["url"]) for one in xp("event", "list", "1", "--json").json()] == [
+        ("opened", None), ("clicked", "https://a.example/")
+    ]  # fmt: skip
+    assert [one["event"] for one in xp("event", "list", "list", "--kind", "clicked", "--json").json()] == ["clicked"]
+    assert xp("event", "list", "--kind", "pigeon").code == 2
+
+
+def test_tasks_are_chosen_by_the_state_of_their_trigger(xp, tmp_path):
+    open_shop(xp, tmp_path, now="2026-11-01T08:00:00Z")
+    for day in (2, 3):
+        assert xp("run-now", "list", now=DAY.format(day)).code == 0
+    assert [task["id"] for task in xp("task", "list", "--trigger", "sent", "--json").json()] == [1]
+    assert [task["id"] for task in xp("task", "list", "--trigger", "held", "--json").json()] == [2]
+    assert xp("task", "list", "--trigger", "gone").code == 2
+
+
+def test_the_list_of_tasks_is_watched_until_ctrl_c(xp, tmp_path):
+    open_shop(xp, tmp_path)
+    assert xp("run-now", "list").code == 0
+    assert xp("task", "list", "--watch").code == 2
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "xpimport", "--db", str(tmp_path / "xpimport.db"), "task", "list", "--watch"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "xterm"}
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=theirs, env=environment) as process:
+        os.close(theirs)
+        told = b""
+        while told.count(b"\x1b[2J") < 2:
+            told += os.read(ours, 4096)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+    os.close(ours)
+    assert b"Traceback" not in told

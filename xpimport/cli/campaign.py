@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from xpimport.cli import campaign_figures, screen
-from xpimport.cli.campaign_options import attached, campaign_changes, with_campaign_options
+from xpimport.cli.campaign_options import attached, campaign_changes, taken_back, with_campaign_options
 from xpimport.cli.campaign_options import shown as shown_options
 from xpimport.cli.options import Csv, Json, Nl, Yes, form, group, store_of
 from xpimport.defining import campaigns
 from xpimport.defining.campaigns import Campaign
 from xpimport.errors import Failed, Unreachable
-from xpimport.flow.campaigns import keep_campaign, send_test
+from xpimport.flow.campaigns import Target, keep_campaign, send_test, unclear_links
 from xpimport.flow.campaigns import preview as preview_message
 from xpimport.hints import command
 from xpimport.people.profiles import find_profile
@@ -36,17 +36,26 @@ def add(ctx: typer.Context, name: Name, options: dict[str, Any]) -> None:
     draft = Campaign(name=name, medium=medium, attachments=tuple(file.name for file in files), **changes)
     with store_of(ctx) as store:
         kept = keep_campaign(store, draft, files)
+        unclear = unclear_links(store, kept)
     screen.say(f"Added the campaign {kept.name} ({kept.channel}), live.")
+    _say_unclear(unclear)
     screen.say(f"Look at it: {command('campaign', 'preview', kept.name, '--profile', 'ID')}")
 
 
 @app.command("edit", epilog="Example: xpimport campaign edit welcome --subject 'Hello again'")
 @with_campaign_options
-def edit(ctx: typer.Context, name: Name, options: dict[str, Any]) -> None:
+def edit(
+    ctx: typer.Context,
+    name: Name,
+    options: dict[str, Any],
+    unset: Annotated[
+        list[str] | None, typer.Option("--unset", help="Take this option back, like track; may be repeated.")
+    ] = None,
+) -> None:
     """Change a campaign; `none` takes a value away. A trigger that is armed sends the new content."""
     with store_of(ctx) as store:
         found = campaigns.get(store, name)
-        draft = replace(found, **campaign_changes(options))
+        draft = replace(found, **(taken_back(unset or ()) | campaign_changes(options)))
         known = options["medium"] or (found.medium if draft.channel == found.channel else None)
         draft = replace(draft, medium=medium_of(draft.channel, known))
         files = attached(options)
@@ -54,9 +63,18 @@ def edit(ctx: typer.Context, name: Name, options: dict[str, Any]) -> None:
             draft = replace(draft, attachments=tuple(file.name for file in files))
         kept = keep_campaign(store, draft, files)
         sending = triggers.keeping_content(store, kept.id)
+        unclear = unclear_links(store, kept)
     screen.say(f"Changed the campaign {name}.")
+    _say_unclear(unclear)
     for task in sending:
         screen.say(f"The send of task {task} has begun and keeps the old content: {command('task', 'show', task)}")
+
+
+def _say_unclear(links: list[str]) -> None:
+    for link in links:
+        screen.say(
+            f"The link {screen.visible(link)} is not tracked: nobody knows where it leads. Write https:// before it."
+        )
 
 
 @app.command("list", epilog="Example: xpimport campaign list --json")
@@ -153,6 +171,7 @@ def preview(
     screen.out("")
     for line in made.text.splitlines():
         screen.paragraph(line)
+    _show_links(made.links)
     for file, kind, size in made.attached:
         screen.say(f"Attached: {screen.visible(file)} ({kind}, {size:,} bytes).")
     if html is not None:
@@ -161,6 +180,14 @@ def preview(
     elif made.html is not None:
         again = command("campaign", "preview", name, "--profile", profile, "--html", "FILE")
         screen.say(f"It has an HTML part, too. Look at it: {again}")
+
+
+def _show_links(links: list[Target]) -> None:
+    """Where the links of a tracked campaign lead; the preview itself, which nobody counts, leads there directly."""
+    if links:
+        screen.out("\nLinks:")
+    for number, link in enumerate(links, 1):
+        screen.paragraph(f"{number}. {screen.visible(link.url)}: {link.why_not or 'tracked'}", "  ")
 
 
 @app.command("test", epilog="Example: xpimport campaign test welcome --to me@example.com")

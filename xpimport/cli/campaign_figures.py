@@ -38,12 +38,12 @@ def analytics(
         span = since_option(since, zone), until_option(until, zone)
         campaign = campaigns.get(store, name)
         found = over_all_runs(store, campaign.id, *span)
-    if html is not None:
-        # Other commands need not wait until what draws pages is loaded.
-        from xpimport.reporting.pages.analytics import analytics_page
+        if html is not None:
+            # Other commands need not wait until what draws pages is loaded.
+            from xpimport.reporting.pages.analytics import analytics_page
 
-        write_page(html, analytics_page(name, found, span, zone, now()))
-        return
+            write_page(html, analytics_page(store, name, found, span, zone, now()))
+            return
     if json:
         screen.json_out(analytics_json(name, found))
         return

@@ -1,6 +1,6 @@
 """The options of a campaign, which `campaign add` and `campaign edit` share: said once, given to both."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,6 +43,7 @@ OPTIONS: dict[str, Any] = {
     "category": _text("--category", "Its category, with how often a person may get one."),
     "segment": _text("--segment", "Only people for whom this holds: \"language = 'en' and points > 100\"."),
     "control_group": _text("--control-group", "The share of people who never get it: 10%."),
+    "track": _text("--track", "Record who opened, who clicked: opens, clicks or opens,clicks. Needs HTML."),
     "ignore_subscription": _switch("ignore-subscription", "A service message: opt-outs do not count."),
     "strict": _switch("strict", "A missing value fails the message."),
     "rate": _text("--rate", "At most so many messages: 50/s, 600/m."),
@@ -60,13 +61,40 @@ _NOTHING = {"none", ""}
 
 _REMOVABLE = {
     *("category", "segment", "control_group", "rate", "window", "reply_to", "preheader", "unsubscribe", "html", "url"),
-    *("secret", "token", "sender", "text"),
+    *("secret", "token", "sender", "text", "track"),
 }
+
+_SWITCHES = {"ignore_subscription", "strict", "allow_private", "dedupes"}
 
 
 def with_campaign_options(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of a campaign; it gets them as one mapping, `options` (name -> what was typed)."""
     return with_options(function, OPTIONS)
+
+
+def taken_back(names: Sequence[str]) -> dict[str, Any]:
+    """What `--unset NAME` makes of a campaign: the fields of these options with nothing in them.
+
+    Raises:
+        Invalid: a name is no option that can be taken back.
+    """
+    typed = {str(kind.__metadata__[0].default).split("/")[0].removeprefix("--"): name for name, kind in OPTIONS.items()}
+    known = {option: name for option, name in typed.items() if name in _REMOVABLE | _SWITCHES | {"headers"}}
+    fields: dict[str, Any] = {}
+    for option in (name.removeprefix("--") for name in names):
+        if option not in known:
+            raise Invalid(f"--unset {option!r} is none of {', '.join(sorted(known))}.")
+        name = known[option]
+        fields[name] = False if name in _SWITCHES else () if name == "headers" else None
+    return fields
+
+
+def _tracked(text: str) -> str:
+    """What is to be tracked, in its normal form."""
+    kinds = {kind.strip().lower() for kind in text.split(",")}
+    if not kinds <= {"opens", "clicks"}:
+        raise Invalid(f"--track {text!r} is neither opens nor clicks. Write opens, clicks or opens,clicks.")
+    return ",".join(kind for kind in ("opens", "clicks") if kind in kinds)
 
 
 def campaign_changes(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,6 +120,8 @@ def campaign_changes(options: Mapping[str, Any]) -> dict[str, Any]:
         if not share.endswith("%"):
             raise Invalid(f"--control-group {given['control_group']!r} is not a share. Write it like 10%.")
         given["control_group"] = float(share[:-1]) / 100 or None
+    if given.get("track"):
+        given["track"] = _tracked(given["track"])
     if "headers" in given:
         given["headers"] = () if given["headers"] == ["none"] else tuple(given["headers"])
     return given
@@ -128,6 +158,7 @@ def shown(found: Campaign) -> list[tuple[str, object]]:
         ("Control group", found.control_group and f"{found.control_group * 100:.4g} % never get it"),
         ("Rate", found.rate),
         ("Window", found.window),
+        ("Tracked", found.track and found.track.replace(",", ", ")),
         ("Ignores opt-outs", found.ignore_subscription or None),
         ("Strict", found.strict or None),
     ]

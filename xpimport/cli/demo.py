@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from xpimport.cli import program, screen
+from xpimport.cli import engagement, program, screen
 from xpimport.cli.options import example
 from xpimport.cli.task import summary
 from xpimport.defining import attributes, campaigns, settings
@@ -16,6 +16,7 @@ from xpimport.errors import Failed
 from xpimport.flow.campaigns import keep_campaign, preview
 from xpimport.flow.import_run import run_now
 from xpimport.flow.imports import keep_import
+from xpimport.flow.made_up import take_in_made_up_events
 from xpimport.flow.progress import Progress
 from xpimport.flow.setup import make_store
 from xpimport.hints import command
@@ -64,6 +65,9 @@ def demo() -> None:
         _excluded(store, task)
         _title("4. One message, as it lies in the outbox")
         _message(store, task)
+        _title("5. In the two days after: who read it (these events are made up)")
+        take_in_made_up_events(store, task)
+        engagement.table(history.task_details(store, task)["engagement"])
         _next(path, task, details)
 
 
@@ -130,6 +134,8 @@ def _next(path: Path, task: int, details: dict[str, Any]) -> None:
     screen.tell("  " + command("task", "show", task))
     screen.tell("  xpimport report --excluded > out.csv")
     screen.tell("  xpimport report --rejected > rejected.csv")
+    screen.tell("  xpimport report --clicked > clicked.csv")
+    screen.tell("  xpimport campaign analytics welcome")
     screen.out(
         f"  ls {shlex.quote(files_directory(str(path)))}/outbox/new   # {details['delivery']['accepted']:,} messages"
     )

@@ -1,13 +1,17 @@
 """event: what became of messages, as providers and mailboxes report it."""
 
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
 
 from xpimport.cli import screen
 from xpimport.cli.options import Csv, Json, Limit, Nl, form, group, store_of
-from xpimport.flow import events
+from xpimport.defining import imports
+from xpimport.errors import Invalid
+from xpimport.flow import events, named
 from xpimport.hints import command
+from xpimport.reporting import history, rows
 from xpimport.rules.events import Kind
 from xpimport.tracking import kept_apart
 from xpimport.tracking.intake import Taken, take_again
@@ -64,6 +68,33 @@ def _tell(taken: Taken, *, strict: bool, json: bool) -> None:
         screen.say(f"See them: {command('event', 'rejected')}")
         if strict:
             raise typer.Exit(3)
+
+
+@app.command("list", epilog="Example: xpimport event list 12 --kind clicked")
+def list_(
+    ctx: typer.Context,
+    which: Annotated[
+        str | None, typer.Argument(metavar="TASK|IMPORT", help="A task, or an import's newest; else the newest sent.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="delivered, opened, clicked, bounced, ...")] = None,
+    limit: Limit = 100,
+    json: Json = False,
+    csv: Csv = False,
+    nl: Nl = False,
+) -> None:
+    """Show the events of a send, in the order of its list."""
+    chosen = form(json=json, csv=csv, nl=nl)
+    words = {one.word: one for one in Kind}
+    if kind is not None and kind not in words:
+        raise Invalid(f"--kind {kind!r} is none of: {', '.join(words)}.")
+    with store_of(ctx) as store:
+        task = history.newest_begun(store) if which is None else named.task_of(store, which)
+        zone = imports.timezone_of(store, task)
+        found = list(islice(rows.events(store, task, [words[kind]] if kind else list(Kind)), limit))
+    if chosen == "table":
+        found = [{**one, "at": screen.instant(one["at"], zone)} for one in found]
+    columns = {name: name for name in ("at", "event", "user_id", "address", "url", "detail", "machine")}
+    screen.listing(found, columns, chosen, f"Nothing has come back of task {task} yet.")
 
 
 @app.command("rejected", epilog="Example: xpimport event rejected --json")

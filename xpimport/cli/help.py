@@ -14,7 +14,18 @@ from xpimport.cli import program, screen
 from xpimport.cli.options import example
 from xpimport.errors import NotFound
 
-TOPICS = ("time", "lists", "consent", "sending", "reports", "running", "settings", "exit-codes", "reliability")
+TOPICS = (
+    "time",
+    "lists",
+    "consent",
+    "sending",
+    "reports",
+    "tracking",
+    "running",
+    "settings",
+    "exit-codes",
+    "reliability",
+)
 """In the order in which a newcomer meets them; each is a file of this name."""
 
 PAGES = Path(__file__).parents[1] / "help"

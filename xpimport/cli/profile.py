@@ -1,17 +1,19 @@
 """profile: the people."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from xpimport.cli import screen
 from xpimport.cli.options import Csv, Json, Limit, Medium, Nl, form, group, store_of
+from xpimport.defining import settings
 from xpimport.errors import Invalid
 from xpimport.hints import command
 from xpimport.people import subscriptions
 from xpimport.people.profiles import find_profile
 from xpimport.reporting.profiles import profile_details, profile_list
 from xpimport.rules.definition import MEDIA
+from xpimport.rules.settings import TIMEZONE
 
 app = group("The people in the store.")
 
@@ -40,20 +42,33 @@ def show(ctx: typer.Context, who: Who, json: Json = False) -> None:
     """Show one profile: what is known, whether they may be written to, what they were sent."""
     with store_of(ctx) as store:
         details = profile_details(store, find_profile(store, who))
+        zone = settings.get(store, TIMEZONE).key
     if json:
         screen.json_out(details)
         return
-    lists = ("opt_outs", "deliveries")
+    lists = ("opt_outs", "suppressions", "deliveries", "story")
     screen.pairs([(name, value) for name, value in details.items() if name not in lists])
     for one in details["opt_outs"]:
         screen.tell(
-            f"The {one['medium']} address opted out on {screen.instant(one['opted_out_at'])} ({one['source']})."
+            f"The {one['medium']} address opted out on {screen.instant(one['opted_out_at'], zone)} ({one['source']})."
         )
-    if details["deliveries"]:
-        screen.table(
-            [[one["task_id"], one["campaign"], one["state"], one["reason"]] for one in details["deliveries"]],
-            ["task", "campaign", "outcome", "reason"],
+    for one in details["suppressions"]:
+        screen.tell(
+            f"The {one['medium']} address is suppressed since {screen.instant(one['suppressed_at'], zone)} ({one['reason']})."
         )
+    if details["story"]:
+        screen.table([_line(told, zone) for told in details["story"]], ["when", "what", "outcome"])
+
+
+def _line(told: dict[str, Any], zone: str) -> list[str]:
+    task = f", task {told['task']}" if told["task"] else ""
+    line = f", line {told['line']}" if told["line"] else ""
+    more = told["reason"] or told["by"]
+    return [
+        screen.instant(told["at"], zone),
+        f"{told['what']}{task}{line}",
+        told["outcome"] + (f": {more}" if more else ""),
+    ]
 
 
 @app.command("subscribe", epilog="Example: xpimport profile subscribe u-1001 --medium email")

@@ -20,8 +20,9 @@ from xpimport.cli.pages import Html, write_page
 from xpimport.cli.task import summary
 from xpimport.clock import now
 from xpimport.defining import imports
-from xpimport.errors import Failed, Invalid
+from xpimport.errors import Failed, Invalid, NotFound, Refused
 from xpimport.flow import adopt, named
+from xpimport.hints import command
 from xpimport.reporting import history, rows
 from xpimport.reporting.files import written_beside
 from xpimport.reporting.plan import plan as planned
@@ -67,6 +68,9 @@ def report(
     _check_place(asked, chosen, output, html)
     with store_of(ctx) as store:
         number = _task(store, which, rejected=rejected)
+        if html is None and history.is_report(store, number):
+            _file_again(store, number, asked, output)
+            return
         if html is not None:
             # Other commands need not wait until what draws pages is loaded.
             from xpimport.reporting.pages.report import report_page
@@ -96,6 +100,25 @@ def _task(store: Store, which: str | None, *, rejected: bool) -> int:
     return newest
 
 
+def _file_again(store: Store, task: int, asked: list[str], output: Path | None) -> None:
+    """An earlier report, as it was made."""
+    details = history.task_details(store, task)
+    if asked:
+        raise Refused(
+            f"Task {task} is a report, of task {details['about_task']}. As it stands today: "
+            f"{command('report', details['about_task'], f'--{asked[0]}')}"
+        )
+    file = Path(details["output"] or "")
+    if not file.is_file():
+        raise NotFound(
+            f"The file of task {task} is no longer there. Make it anew: "
+            f"{command('report', details['about_task'], '--excluded', '--new')}"
+        )
+    with _out(output), file.open(encoding="utf-8", newline="") as lines:
+        for line in lines:
+            screen.out(line, end="")
+
+
 def _summary(store: Store, task: int, chosen: str, output: Path | None) -> None:
     details = history.task_details(store, task)
     zone = imports.timezone_of(store, task)
@@ -108,7 +131,7 @@ def _summary(store: Store, task: int, chosen: str, output: Path | None) -> None:
 
 def _people(store: Store, task: int, which: str, chosen: str, output: Path | None, *, new: bool) -> None:
     if which not in rows.OUTCOMES:
-        _write(which, rows.EVENT_COLUMNS, rows.events(store, task, Kind[which.upper()]), chosen, output)
+        _write(which, rows.EVENT_COLUMNS, rows.events(store, task, [Kind[which.upper()]]), chosen, output)
         return
     if which == "excluded":
         kept = rows.keep_excluded_report(store, task, new=new)

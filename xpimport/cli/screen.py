@@ -62,6 +62,11 @@ def csv_out(columns: Sequence[str], lines: Iterable[Mapping[str, Any]]) -> None:
         sys.stdout.write(unseen.visible(row.removesuffix("\n")) + "\n" if terminal else row)
 
 
+def clear() -> None:
+    """Begin a terminal's screen anew."""
+    sys.stdout.write("\x1b[H\x1b[2J")
+
+
 def paragraph(text: str, indent: str = "") -> None:
     """A line of somebody's text on stdout, folded to the terminal."""
     for line in folded(indent + visible(text), _width(sys.stdout), indent):

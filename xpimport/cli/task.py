@@ -1,5 +1,7 @@
 """task: the Task History."""
 
+import sys
+import time
 from typing import Annotated, Any
 
 import typer
@@ -9,12 +11,13 @@ from xpimport.cli.options import Csv, Json, Nl, TaskOrImport, form, group, store
 from xpimport.cli.when import since_option, until_option
 from xpimport.clock import to_text
 from xpimport.defining import campaigns, imports, settings
-from xpimport.errors import Invalid
+from xpimport.errors import Cancelled, Invalid
 from xpimport.flow import named
 from xpimport.hints import command
 from xpimport.reporting.history import task_details, task_list
 from xpimport.rules import trigger as rules
 from xpimport.rules.settings import TIMEZONE
+from xpimport.store.database import Store
 
 app = group("What ran, what came of each row, and what became of each person.")
 
@@ -29,16 +32,22 @@ def list_(
     campaign: Annotated[str | None, typer.Option("--campaign", help="Tasks that trigger this campaign.")] = None,
     type: Annotated[str | None, typer.Option("--type", help="profile_import or excluded_users_report.")] = None,
     status: Annotated[str | None, typer.Option("--status", help="completed, failed, running, ...")] = None,
+    trigger: Annotated[
+        str | None, typer.Option("--trigger", help="Tasks whose trigger is sent, held, missed, ...")
+    ] = None,
     since: Annotated[str | None, typer.Option("--since", help="Started after: 7d, or a date.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Started before: 7d, or a date.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
+    watch: Annotated[bool, typer.Option("--watch", help="Draw it again every 2 s, until Ctrl-C.")] = False,
     json: Json = False,
     csv: Csv = False,
     nl: Nl = False,
 ) -> None:
     """Show tasks, newest first."""
     chosen = form(json=json, csv=csv, nl=nl)
-    for option, value, allowed in (("--type", type, TYPES), ("--status", status, STATUSES)):
+    states = {state for move in rules.MOVES for state in move}
+    given = (("--type", type, TYPES), ("--status", status, STATUSES), ("--trigger", trigger, sorted(states)))
+    for option, value, allowed in given:
         if value is not None and value not in allowed:
             raise Invalid(f"{option} {value!r} is none of: {', '.join(allowed)}.")
     with store_of(ctx) as store:
@@ -47,15 +56,35 @@ def list_(
             imports.get(store, import_)
         if campaign is not None:
             campaigns.get(store, campaign)
-        wanted = {"import": import_, "campaign": campaign, "type": type, "status": status}
+        wanted = {"import": import_, "campaign": campaign, "type": type, "status": status, "trigger": trigger}
         filters = {name: value for name, value in wanted.items() if value is not None}
         for option, at in (("since", since_option(since, zone)), ("until", until_option(until, zone))):
             if at is not None:
                 filters[option] = to_text(at)
+        if watch:
+            _watch(store, filters, limit, zone, chosen)
+            return
         found = task_list(store, filters, limit)
     if chosen != "table":
         screen.listing(found, {}, chosen, "")
         return
+    _table(found, zone)
+
+
+def _watch(store: Store, filters: dict[str, str], limit: int, zone: str, chosen: str) -> None:
+    """Draw the list again and again, as the tasks move."""
+    if chosen != "table" or not sys.stdout.isatty():
+        raise Invalid("--watch draws on a terminal. For a script: xpimport task list --json")
+    try:
+        while True:
+            screen.clear()
+            _table(task_list(store, filters, limit), zone)
+            time.sleep(2)
+    except Cancelled:
+        return
+
+
+def _table(found: list[dict[str, Any]], zone: str) -> None:
     rows = [_line(details, zone) for details in found]
     read = {kind: kind for kind in ("opened", "clicked") if any(row[kind] for row in rows)}
     columns = {
@@ -69,7 +98,7 @@ def list_(
         "accepted": "accepted",
         **read,
     }
-    screen.listing(rows, columns, chosen, "No tasks yet. Run an import: xpimport run-now --help")
+    screen.listing(rows, columns, "table", "No tasks yet. Run an import: xpimport run-now --help")
 
 
 def _line(details: dict[str, Any], zone: str) -> dict[str, Any]:
@@ -132,6 +161,7 @@ def summary(details: dict[str, Any], zone: str) -> None:
             ("Waiting", details.get("waiting_because")),
             ("File", files),
             ("Report", details.get("output")),
+            ("Reports", ", ".join(f"task {one['id']}" for one in details.get("reports") or [])),
             ("Error", f"{error['code']}: {error['message']}" if error else None),
             ("Guard", details.get("guard")),
             ("Ignored columns", ", ".join(details.get("ignored_columns") or [])),
@@ -224,6 +254,9 @@ def say_notes(details: dict[str, Any]) -> None:
 
 def _offers(details: dict[str, Any]) -> None:
     task, trigger, delivery = details["id"], details["trigger"], details["delivery"]
+    if details.get("about_task"):
+        screen.say(f"The file again: {command('report', task)} > excluded.csv")
+        screen.say(f"As it stands today: {command('report', details['about_task'], '--excluded')} > excluded.csv")
     if trigger:
         _offers_of_trigger(details)
     if details.get("rejections"):

@@ -21,8 +21,8 @@ _NAME = re.compile(r"[\w][\w .:+-]{0,99}", re.ASCII)
 class Campaign:
     """A campaign as it is kept; `text` and `html` are templates, `sender` is the From address or None.
 
-    `control_group` is a fraction of 1, `headers` are lines `Name: value`, `attachments` the names of files whose
-    content is kept beside the campaign; `secret` and `token` are references.
+    `control_group` is a fraction of 1, `track` what is tracked, like `opens,clicks`; `headers` are lines `Name: value`,
+    `attachments` the names of files whose content is kept beside the campaign; `secret` and `token` are references.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Campaign:
     category: str | None = None
     segment: str | None = None
     control_group: float | None = None
+    track: str | None = None
     reply_to: str | None = None
     preheader: str | None = None
     headers: Sequence[str] = ()
@@ -171,7 +172,7 @@ _COLUMNS = (
     "segment", "control_group",
 )  # fmt: skip
 _OPTIONS = (
-    "reply_to", "preheader", "headers", "unsubscribe", "rate", "window", "url", "secret", "token", "allow_private",
+    "track", "reply_to", "preheader", "headers", "unsubscribe", "rate", "window", "url", "secret", "token", "allow_private",
     "dedupes", "xtremepush_id", "attachments",
 )  # fmt: skip
 

@@ -99,9 +99,11 @@ def describe(store: Store, doubt: Doubt) -> str:
     at = from_text(note.at).astimezone(zone)
     noted = f"its note of {at:%a %Y-%m-%d %H:%M} ({zone.key}) says that"
     if doubt.reason == COPIED:
-        return f"This store is a copy: {noted} it was at work as {note.path} on {note.machine}."
+        same = note.path == str(store.path.absolute())
+        why = f" Its file is another one than then; {high_water.HOME} names a home where that changes." if same else ""
+        return f"This store is a copy: {noted} it was at work as {note.path} on {note.machine}.{why}"
     if own.generation < note.mark.generation:
-        return f"This store knows less than it did: {noted} another copy of it was adopted on {note.machine}."
+        return f"This store knows less than it did: {noted} it was adopted since, as {note.path} on {note.machine}."
     return f"This store knows less than it did: {_less(own, note.mark, noted)}. It looks like an older copy that was put back."
 
 
@@ -180,4 +182,4 @@ def adopt(store: Store, adoption: Adoption) -> None:
             if gap is not None:
                 tasks.skip(store, one.id, gap.first, gap.last, gap.count, "restored")
                 imports.pass_over(store, one, now())
-    high_water.write_note(store)
+    high_water.write_note(store, adopted=True)

@@ -30,7 +30,7 @@ def ingest(store: Store, file: str, provider: str) -> Taken:
     """
     kind = provider_kind(provider)
     with _opened(file) as stream:
-        return take_in(store, _said(values(stream, file), kind))
+        return take_in(store, _said(values(stream, "Standard input" if file == "-" else file), kind))
 
 
 def _said(found: Iterator[object], kind: ProviderKind) -> Iterator[Said]:

@@ -161,13 +161,14 @@ def execute(store: Store, run: Run, progress: Progress, *, patient: bool) -> Non
         Cancelled: Ctrl-C or SIGTERM; the task is failed first.
     """
     try:
+        write_note(store)
         files = source_files.find(store, run, partial(progress.reading, 0), patient=patient)
         if files is not None:
             _import(store, run, files, progress)
     except Cancelled:
         fail(store, run.task, "cancelled", "It was cancelled.")
         raise
-    except (Failed, Unreachable, Invalid) as problem:
+    except (Failed, Unreachable, Invalid, Refused) as problem:
         fail(store, run.task, problem.code, problem.message)
     except OSError as problem:
         fail(store, run.task, "disk", f"{problem.strerror}: {problem.filename or store.files}.")
@@ -176,7 +177,7 @@ def execute(store: Store, run: Run, progress: Progress, *, patient: bool) -> Non
     else:
         # Past its commit: nothing that goes wrong here makes the import fail.
         if files is not None:
-            with suppress(StoreRefused):
+            with suppress(Refused, StoreRefused):
                 write_note(store)
             source_files.put_away(store, run, files)
     finally:

@@ -22,8 +22,10 @@ def unsubscribe(store: Store, token: str) -> tuple[str, bool]:
     if found is None:
         raise NotFound("This token is not one of this store. Copy it whole from the link in the message.")
     row = store.one(
-        "SELECT c.medium, d.address, d.profile_id FROM deliveries d JOIN triggers g ON g.id = d.trigger_id"
-        " JOIN campaigns c ON c.id = g.campaign_id WHERE d.trigger_id = ? AND d.profile_id = ?"
+        # Of what another copy sent, the address is the one that the person has today.
+        "SELECT c.medium, d.profile_id, coalesce(d.address, CASE c.medium WHEN 'email' THEN p.email ELSE p.mobile_number END)"
+        " AS address FROM deliveries d JOIN triggers g ON g.id = d.trigger_id JOIN campaigns c ON c.id = g.campaign_id"
+        " LEFT JOIN profiles p ON p.id = d.profile_id WHERE d.trigger_id = ? AND d.profile_id = ?"
         # A send of before this one was made here, with its number, is another copy's.
         " AND ? BETWEEN coalesce(g.key_epoch, 1) AND ?",
         found.trigger,
@@ -31,7 +33,7 @@ def unsubscribe(store: Store, token: str) -> tuple[str, bool]:
         found.epoch or 1,
         epochs.current(store),
     )
-    if row:
+    if row and row["address"] is not None:
         return row["medium"], subscriptions.opt_out(store, row["profile_id"], row["medium"], row["address"])
     return " and ".join(MEDIA), _of_another_copy(store, found)
 

@@ -13,6 +13,7 @@ from xpimport.sending.delivery.send import Sent, send
 from xpimport.sending.triggers import Trigger
 from xpimport.store import sends
 from xpimport.store.database import Store
+from xpimport.tracking.spool_intake import Refusals
 
 
 def send_due(store: Store, trigger: Trigger, progress: Progress) -> Sent | None:
@@ -35,10 +36,12 @@ def send_due(store: Store, trigger: Trigger, progress: Progress) -> Sent | None:
 
 def _claim_and_send(store: Store, trigger: Trigger, progress: Progress) -> Sent | None:
     try:
+        refusals = Refusals(store)
+        refusals.heed()
         claimed = claim.claim(store, trigger)
         if claimed is None:
             return None
-        return send(store, claimed, attributes.types(store), settings.load(store), progress.sending)
+        return send(store, claimed, attributes.types(store), settings.load(store), progress.sending, refusals.heed)
     except Cancelled:
         raise
     except Exception as problem:  # noqa: BLE001 - whatever it is, it is this send's, and the others have their turn

@@ -9,7 +9,7 @@ from xpimport.errors import NotFound
 from xpimport.importing import tasks
 from xpimport.importing.sources import selection
 from xpimport.importing.sources.registry import every_source
-from xpimport.rules.settings import HTTP_CA_FILE, TIMEZONE, TRIGGERS, Setting
+from xpimport.rules.settings import HTTP_CA_FILE, PUBLIC_URL, TIMEZONE, TRACKING_URL, TRIGGERS, Setting
 from xpimport.sending.channels.registry import every_channel
 from xpimport.sending.content.compose import FROM, UNSUBSCRIBE_URL
 from xpimport.sending.delivery.config import WORKERS
@@ -32,7 +32,7 @@ def every_setting() -> dict[str, Setting[Any]]:
     """Name -> setting, in the order in which they are explained."""
     channels = [setting for kind in every_channel() for setting in kind.settings]
     sources = [setting for kind in every_source() for setting in kind.settings]
-    general = (TRIGGERS, TIMEZONE, FROM, UNSUBSCRIBE_URL)
+    general = (TRIGGERS, TIMEZONE, FROM, UNSUBSCRIBE_URL, PUBLIC_URL, TRACKING_URL)
     every: tuple[Setting[Any], ...] = (
         *general,
         *channels,

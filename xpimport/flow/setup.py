@@ -8,6 +8,7 @@ from xpimport.rules.schedule import parse_zone
 from xpimport.rules.settings import TIMEZONE
 from xpimport.store.database import Store
 from xpimport.store.opening import create_store
+from xpimport.store.secret import secret_of
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ def make_store(path: Path, timezone: str | None, store_id: str | None = None) ->
     try:
         if new:
             settings.keep_store_id(store, store_id or uuid.uuid4().hex)
+            # Now, so that every copy of the store reads the others' keys and tokens.
+            secret_of(store)
         if not new and timezone is None:
             return MadeStore(store, new, settings.get(store, TIMEZONE).key, "")
         zone, origin = (timezone, "") if timezone else settings.local_zone()

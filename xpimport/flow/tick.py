@@ -18,6 +18,7 @@ from xpimport.rules.schedule import Missed, missed, parse_schedule, parse_zone
 from xpimport.sending import claim, triggers
 from xpimport.sending.triggers import Trigger
 from xpimport.store.database import Store
+from xpimport.tracking.spool_intake import take_in_spool
 
 
 @dataclass
@@ -38,6 +39,8 @@ def tick(store: Store) -> Ticked:
     store.check_clock()
     adopt.hold_due_or_check(store)
     done = Ticked()
+    # Who said no in it is not written to by what is due now.
+    _guarded(done, partial(take_in_spool, store))
     _guarded(done, partial(triggers.ignore_late, store))
     _send_due(store, done)
     for task in tasks.unattended(store):

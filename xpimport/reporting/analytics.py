@@ -7,7 +7,6 @@ from typing import Any
 from xpimport.clock import to_text
 from xpimport.reporting.figures import Figures, as_json, engagement_json, figures
 from xpimport.reporting.history import seconds
-from xpimport.rules.events import Kind, Machine
 from xpimport.store.database import Store
 
 _RUNS = """
@@ -75,13 +74,9 @@ def analytics(store: Store, campaign: int, since: datetime | None = None, until:
 
 def _links(store: Store, triggers: list[int], most: int = 100) -> list[Link]:
     rows = store.all(
-        "SELECT url, sum(people), sum(total) FROM (SELECT coalesce(l.url, e.detail) AS url, count(DISTINCT e.profile_id)"
-        " AS people, count(*) AS total FROM json_each(?) t CROSS JOIN events e ON e.trigger_id = t.value AND e.kind = ?"
-        " LEFT JOIN links l ON l.trigger_id = e.trigger_id AND l.number = e.link WHERE e.machine = ?"
-        " GROUP BY e.trigger_id, 1) WHERE url IS NOT NULL GROUP BY url ORDER BY 2 DESC, url LIMIT ?",
+        "SELECT c.url, sum(c.people), sum(c.total) FROM json_each(?) t CROSS JOIN link_counts c ON c.trigger_id = t.value"
+        " WHERE c.people > 0 GROUP BY c.url ORDER BY 2 DESC, 1 LIMIT ?",
         str(triggers),
-        Kind.CLICKED,
-        Machine.NONE,
         most,
     )
     return [Link(*row) for row in rows]

@@ -6,6 +6,7 @@ from statistics import median
 from typing import Any
 
 from xpimport.reporting.figures import Figures, figures
+from xpimport.reporting.tracked import tracked_kinds
 from xpimport.rules.delivery import ACCEPTED, EXCLUDED
 from xpimport.rules.events import Kind
 from xpimport.store.database import Store
@@ -64,6 +65,10 @@ def runs_beside(store: Store, task: int) -> list[Run]:
     """A run and those of its import before it, newest first; failed runs and rests of other runs are left out."""
     rows = [dict(row) for row in store.all(_RUNS, task, MOST + 1)]
     found = figures(store, rows)
+    tracked = tracked_kinds(store, [row["trigger_id"] for row in rows if row["trigger_id"] is not None])
+    for row in rows:
+        if row["trigger_id"] in tracked and row["id"] in found:
+            found[row["id"]].tracked = tracked[row["trigger_id"]]
     return [Run(row, found.get(row["id"], Figures())) for row in rows]
 
 
@@ -97,7 +102,8 @@ def _rejected(run: Run) -> float | None:
 def _rate(kind: Kind) -> Callable[[Run], float | None]:
     def of(run: Run) -> float | None:
         # Where nobody reports an event of the kind, its rate is not known to be nothing.
-        found = run.figures.rate(kind) if kind in run.figures.events else None
+        known = kind in run.figures.events or kind in run.figures.tracked
+        found = run.figures.rate(kind) if known else None
         return None if found is None else found.share
 
     return of

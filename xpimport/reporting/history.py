@@ -61,6 +61,10 @@ def task_details(store: Store, task: int) -> Details:
     details["expected_at"] = _expected_at(store, row)
     details["moves"] = _moves(store, row["trigger_id"])
     details["problem"] = row["trigger_problem"] or row["problem"]
+    details["reports"] = [
+        {"id": one["id"], "at": seconds(one["started_at"])}
+        for one in store.all("SELECT id, started_at FROM tasks WHERE about_task_id = ? ORDER BY id DESC", task)
+    ]
     return details
 
 
@@ -189,11 +193,15 @@ def _moves(store: Store, trigger: int | None) -> list[Details]:
 
 
 def task_list(store: Store, filters: dict[str, str], limit: int | None = None) -> list[Details]:
-    """Tasks, newest first. `filters` may hold `import`, `campaign`, `type`, `status`, `since`, `until` (UTC text)."""
+    """Tasks, newest first.
+
+    `filters` may hold `import`, `campaign`, `type`, `status`, `trigger` (its state), `since`, `until` (UTC text).
+    """
     conditions = {
         "import": "i.name = ?",
         "campaign": "c.name = ?",
         "type": "t.type = ?",
+        "trigger": "t.type = 'profile_import' AND g.state = ?",
         "since": "t.started_at >= ?",
         "until": "t.started_at < ?",
     }
@@ -237,6 +245,11 @@ def newest_import(store: Store) -> int:
     if task is None:
         raise NotFound("Nothing has been imported into this store yet, so there is nothing to report.")
     return int(task)
+
+
+def is_report(store: Store, task: int) -> bool:
+    """Whether a task made a report, and is no import."""
+    return bool(store.scalar("SELECT type <> 'profile_import' FROM tasks WHERE id = ?", task))
 
 
 def check_begun(store: Store, task: int) -> None:

@@ -3,7 +3,7 @@
 import filecmp
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,19 +65,21 @@ def people(store: Store, task: int, which: str) -> Iterator[dict[str, Any]]:
         yield dict(zip(EXCLUDED_COLUMNS, values, strict=True))
 
 
-def events(store: Store, task: int, kind: Kind) -> Iterator[dict[str, Any]]:
-    """One map for each event of a kind of a task's send, machines' too, in the order of the list and the time."""
+def events(store: Store, task: int, kinds: Collection[Kind]) -> Iterator[dict[str, Any]]:
+    """One map for each event of these kinds of a task's send, machines' too, in the order of the list and the time."""
     files = json.loads(store.scalar("SELECT files FROM tasks WHERE id = ?", task))
     rows = store.db.execute(
-        "SELECT c.name AS campaign, p.user_id, d.address, e.at, e.machine, coalesce(l.url, e.detail) AS url, e.detail, a.row"
-        " FROM triggers g JOIN campaigns c ON c.id = g.campaign_id JOIN events e ON e.trigger_id = g.id AND e.kind = ?"
+        "SELECT c.name AS campaign, p.user_id, d.address, e.kind, e.at, e.machine, coalesce(l.url, e.detail) AS url, e.detail,"
+        " a.row FROM triggers g JOIN campaigns c ON c.id = g.campaign_id JOIN events e ON e.trigger_id = g.id"
+        f" AND e.kind IN ({', '.join(str(int(kind)) for kind in kinds)})"
         " JOIN deliveries d ON d.trigger_id = g.id AND d.profile_id = e.profile_id"
         " JOIN audience a ON a.task_id = g.task_id AND a.profile_id = e.profile_id"
         " LEFT JOIN links l ON l.trigger_id = g.id AND l.number = e.link LEFT JOIN profiles p ON p.id = e.profile_id"
         " WHERE g.task_id = ? ORDER BY a.row, e.at",
-        (kind, task),
+        (task,),
     )
     for row in rows:
+        kind = Kind(row["kind"])
         clicked = kind is Kind.CLICKED
         values = (
             task,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Generic, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from xpimport.errors import Invalid
@@ -100,6 +101,29 @@ def _base_url(text: str) -> None:
         raise Invalid(f"{text!r} is not an https address. Write it like https://example.com/unsubscribe/")
 
 
+def _site(text: str) -> str:
+    """A web address that others are made of by putting a path behind it; without a slash at its end."""
+    if not text:
+        return text
+    if "@" in text:
+        raise Invalid(
+            "An address that everybody sees holds no user and no password. Write it like https://mail.example.com"
+        )
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port, parts = "", None, urlsplit("")
+    secure = parts.scheme == "https" or (parts.scheme == "http" and host in {"127.0.0.1", "::1", "localhost"})
+    plain = text.isascii() and text.isprintable() and not set(text) & set(" <>\"'`\\^{|}?#@,")
+    if not (host and secure and plain):
+        raise Invalid(
+            f"{text!r} is not an https address. Write it like https://mail.example.com or https://example.com/m"
+        )
+    named = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{named}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
+
+
 def _reference(text: str) -> str:
     kind, _, place = text.partition(":")
     if text and (kind not in {"env", "file"} or not place):
@@ -118,5 +142,7 @@ TEXT = text_kind()
 ADDRESS = text_kind(_address)
 """A From address, with or without a name."""
 BASE_URL = text_kind(_base_url)
+SITE: Kind[str] = Kind(_site, str)
+"""Where something of this program answers; a path of our own is put behind it, beginning with a slash."""
 SECRET: Kind[str] = Kind(_reference, str)
 """Where a secret is kept: `env:NAME` or `file:PATH`; the secret itself is never a value."""

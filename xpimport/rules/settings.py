@@ -1,6 +1,6 @@
 """Settings: each typed once, by the kind whose parse gives the value that its user takes.
 
-A setting is declared where it is obeyed: a channel's and a source's own in its file, these three here since more than
+A setting is declared where it is obeyed: a channel's and a source's own in its file, these here since more than
 one stage obeys them. What is stored, and what crosses a pipe to another process, is the normal text.
 """
 
@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from xpimport.errors import Invalid
-from xpimport.rules.setting_kinds import PATH, SWITCH, ZONE, Kind
+from xpimport.rules.setting_kinds import PATH, SITE, SWITCH, ZONE, Kind
 
 T = TypeVar("T")
 
@@ -72,3 +72,14 @@ class Settings:
 TRIGGERS: Setting[bool] = Setting("triggers", "off", SWITCH, "the master switch: nothing is sent while it is off")
 TIMEZONE: Setting[ZoneInfo] = Setting("timezone", "UTC", ZONE, "the zone of schedules and send times that name none")
 HTTP_CA_FILE = Setting("http.ca_file", "", PATH, "certificates to trust for https instead of the system's")
+PUBLIC_URL: Setting[str] = Setting(
+    "web.public_url", "", SITE, "where `serve` is seen from outside, like https://mail.example.com"
+)
+TRACKING_URL: Setting[str] = Setting(
+    "tracking.url", "", SITE, "where tracked links and pixels lead, if that is another address than web.public_url"
+)
+
+
+def tracking_base(settings: Settings) -> str:
+    """What stands before the path of every tracked link and pixel; empty: nothing can be tracked."""
+    return settings[TRACKING_URL] or settings[PUBLIC_URL]

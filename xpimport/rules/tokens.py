@@ -25,24 +25,59 @@ class Purpose(Enum):
 
     MESSAGE = b"message"
     UNSUBSCRIBE = b"unsubscribe"
+    OPEN = b"open"
+    CLICK = b"click"
 
 
-_OCTETS = {Purpose.MESSAGE: 20, Purpose.UNSUBSCRIBE: 25}
+_OCTETS = {Purpose.MESSAGE: 20, Purpose.UNSUBSCRIBE: 25, Purpose.OPEN: 20, Purpose.CLICK: 25}
 """Of a whole key: 32 and 40 letters."""
+
+_NUMBERS = {Purpose.CLICK: 5}
+"""How many numbers a key holds, where they are not the three that name a message."""
 
 
 @dataclass(frozen=True)
 class Named:
-    """Whom a key names; `epoch` None: a key of a store before there were epochs."""
+    """Whom a key names; `epoch` None: a key of a store before there were epochs.
+
+    A click's also names the link, and the how many-th of those (from 0) where a loop of the template made several.
+    """
 
     epoch: int | None
     trigger: int
     profile: int
+    link: int = 0
+    nth: int = 0
 
 
-def make_key(secret: bytes, purpose: Purpose, epoch: int, trigger: int, profile: int) -> str:
-    """The key of one person's message in one send, for one purpose."""
-    plain = _numbers(epoch, trigger, profile)
+def make_key(secret: bytes, purpose: Purpose, epoch: int, trigger: int, profile: int, *place: int) -> str:
+    """The key of one person's message in one send, for one purpose; `place` is a click's link and which of those."""
+    if purpose in {Purpose.OPEN, Purpose.CLICK}:
+        return TriggerKeys(tracking_secret(secret, epoch, trigger), epoch, trigger).key(purpose, profile, *place)
+    return _signed(secret, purpose, _numbers(epoch, trigger, profile))
+
+
+def tracking_secret(secret: bytes, epoch: int, trigger: int) -> bytes:
+    """What signs the opens and clicks of one send: whoever makes its messages elsewhere can sign nothing else with it."""
+    return hmac.digest(secret, b"tracking " + _varint(epoch) + _varint(trigger), "sha256")
+
+
+class TriggerKeys:
+    """Makes the keys for opens and clicks of one send."""
+
+    def __init__(self, secret: bytes, epoch: int, trigger: int) -> None:
+        """Take the `tracking_secret` of that send."""
+        self._secret, self._begins = secret, _varint(epoch) + _varint(trigger)
+
+    def key(self, purpose: Purpose, profile: int, link: int = 0, nth: int = 0) -> str:
+        """The key of one person's opens, or of their clicks on one link."""
+        plain = self._begins + _varint(profile)
+        if purpose is Purpose.CLICK:
+            plain += _varint(link) + _varint(nth)
+        return _signed(self._secret, purpose, plain)
+
+
+def _signed(secret: bytes, purpose: Purpose, plain: bytes) -> str:
     length = max(_OCTETS[purpose] - len(plain), _SHORTEST_TAG)
     return b32encode(plain + _tag(secret, purpose, plain)[:length]).decode("ascii").rstrip("=").lower()
 
@@ -54,18 +89,16 @@ def read_key(secret: bytes, purpose: Purpose, key: str) -> Named | None:
     except (Error, ValueError):
         return None
     numbers, place = [], 0
-    for _ in range(3):
+    for _ in range(_NUMBERS.get(purpose, 3)):
         number, place = _number(octets, place)
         if number is None:
             return None
         numbers.append(number)
-    plain, tag = octets[:place], octets[place:]
-    if len(tag) != max(_OCTETS[purpose] - len(plain), _SHORTEST_TAG):
+    if len(octets) - place != max(_OCTETS[purpose] - place, _SHORTEST_TAG):
         return None
-    if not hmac.compare_digest(tag, _tag(secret, purpose, plain)[: len(tag)]):
-        return None
-    # Of the last letter's bits not all count: only the way that it was written is ours.
-    return Named(*numbers) if make_key(secret, purpose, *numbers) == key.lower() else None
+    # The key is made again and compared as it was written: of the last letter's bits not all count.
+    made = make_key(secret, purpose, *numbers)
+    return Named(*numbers) if hmac.compare_digest(made.encode(), key.lower().encode()) else None
 
 
 @lru_cache(maxsize=8)  # a person has two keys, one after the other

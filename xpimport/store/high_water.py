@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Self
 
 from xpimport.clock import now, to_text
-from xpimport.errors import StoreRefused
+from xpimport.errors import Refused, StoreRefused
+from xpimport.hints import command
 from xpimport.store.database import Store
 
 HOME = "XPIMPORT_HOME"
@@ -89,7 +90,11 @@ def doubt(store: Store) -> Doubt | None:
     notes = _notes(store)
     own = mark(store)
     if not notes:
-        return Doubt(COPIED, own, None) if own.intents else None
+        # Both begin with a note.
+        worked = own.intents or store.scalar(
+            "SELECT EXISTS (SELECT 1 FROM tasks WHERE type = 'profile_import' AND status = 'completed')"
+        )
+        return Doubt(COPIED, own, None) if worked else None
     newest = max(notes, key=lambda note: astuple(note.mark))
     for note in notes:
         if own.knows_less_than(note.mark):
@@ -153,10 +158,11 @@ def make_folder(store: Store, place: Path) -> None:
 class Noting:
     """Writes the notes of a store while something goes on in it; a context."""
 
-    def __init__(self, store: Store) -> None:
-        """Open the notes, and write the first.
+    def __init__(self, store: Store, *, adopted: bool = False) -> None:
+        """Open the notes, and write the first; one that another copy has written meanwhile only where this is `adopted`.
 
         Raises:
+            Refused: another copy of the store has written one.
             StoreRefused: there is no writing beside the store.
         """
         self._store = store
@@ -164,15 +170,22 @@ class Noting:
         self._synced = 0.0
         self._files: list[tuple[Path, int]] = []
         self._left = ExitStack()
+        self._open(store)
+        try:
+            self.write(sync=True, first=not adopted)
+        except BaseException:
+            self._left.close()
+            raise
+        for place, _ in self._files:
+            sync_folder(place)
+
+    def _open(self, store: Store) -> None:
         for place in places(store):
             with needed(store, place):
                 make_folder(store, place)
                 file = os.open(place / _NAME, os.O_RDWR | os.O_CREAT, 0o600)
                 self._left.callback(os.close, file)
                 self._files.append((place, file))
-        self.write(sync=True)
-        for place, _ in self._files:
-            sync_folder(place)
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -183,16 +196,20 @@ class Noting:
         with self._left:
             self.write(sync=True)
 
-    def write(self, *, sync: bool = False) -> None:
+    def write(self, *, sync: bool = False, first: bool = False) -> None:
         """Note how far the store has got, after a commit; safe from a loss of power each second, or if asked.
 
         Raises:
+            Refused: it is the `first`, and another copy of the store has been quicker.
             StoreRefused: there is no writing beside the store.
         """
         sync = sync or time.monotonic() > self._synced + _SYNC
         for place, file in self._files:
             with needed(self._store, place), _locked(file):
-                # Read under the lock, so that of two senders the one that writes later knows more.
+                # Under the lock: of two copies that begin at once one finds the other's note, and of two senders the one
+                # that writes later knows more.
+                if first and self._is_of_another(place):
+                    raise Refused(f"Another copy of this store is at work. Look at it: {command('plan')}")
                 note = Note(
                     mark(self._store), self._home, os.uname().nodename, str(self._store.path.absolute()), to_text(now())
                 )
@@ -202,14 +219,19 @@ class Noting:
         if sync:
             self._synced = time.monotonic()
 
+    def _is_of_another(self, place: Path) -> bool:
+        found = _read(place / _NAME)
+        return found is not None and (found.home != self._home or mark(self._store).knows_less_than(found.mark))
 
-def write_note(store: Store) -> None:
+
+def write_note(store: Store, *, adopted: bool = False) -> None:
     """Note once how far the store has got.
 
     Raises:
+        Refused: another copy of the store has written a note meanwhile, and this one is not `adopted`.
         StoreRefused: there is no writing beside the store.
     """
-    with Noting(store):
+    with Noting(store, adopted=adopted):
         pass
 
 

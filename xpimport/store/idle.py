@@ -4,7 +4,7 @@ import os
 import time
 
 from xpimport.store.driver import sqlite3
-from xpimport.store.location import APPLICATION_ID, SCHEMA_VERSION, tick_note
+from xpimport.store.location import APPLICATION_ID, SCHEMA_VERSION, spool_marker, tick_note
 
 DUE = """
 SELECT EXISTS (SELECT 1 FROM imports WHERE next_run_at <= :now)
@@ -16,6 +16,8 @@ SELECT EXISTS (SELECT 1 FROM imports WHERE next_run_at <= :now)
 
 def nothing_due(path: str) -> bool:
     """Whether a tick now has nothing at all to do; False for any doubt about the store."""
+    if os.path.exists(spool_marker(path)):  # noqa: PTH110
+        return False
     seconds = time.time()
     now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1e6):06d}Z"
     address = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -18,7 +18,8 @@ from xpimport.clock import now
 from xpimport.rules.setting_kinds import DAYS
 from xpimport.rules.settings import Setting
 from xpimport.store.database import Store
-from xpimport.store.high_water import make_folder, needed, places, sync_folder
+from xpimport.store.high_water import make_folder, needed, places
+from xpimport.store.lines import append_lines
 
 KEEP = Setting("journal.keep", "400d", DAYS, "how long opt-outs are kept beside the store, for an older copy of it")
 
@@ -102,22 +103,7 @@ def _keep(store: Store) -> timedelta:
 
 
 def _append(folder: Path, octets: bytes, keep: timedelta) -> None:
-    file = folder / f"{now():%Y-%m}.jsonl"
-    new = not file.exists()
-    folder.mkdir(mode=0o700, exist_ok=True)
-    opened = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        size = os.fstat(opened).st_size
-        # What a kill cut off must not swallow this line.
-        torn = size > 0 and os.pread(opened, 1, size - 1) != b"\n"
-        rest = memoryview(b"\n" + octets if torn else octets)
-        while rest:  # a full disk takes a part, and then says so
-            rest = rest[os.write(opened, rest) :]
-        os.fdatasync(opened)
-    finally:
-        os.close(opened)
-    if new:
-        sync_folder(folder)
+    if append_lines(folder / f"{now():%Y-%m}.jsonl", octets):
         _drop_old(folder, f"{now() - keep:%Y-%m}")
 
 

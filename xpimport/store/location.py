@@ -31,3 +31,8 @@ def files_directory(path: str) -> str:
 def tick_note(path: str) -> str:
     """The empty file whose modification time says when a tick last ran."""
     return files_directory(path) + "/tick"
+
+
+def spool_marker(path: str) -> str:
+    """The empty file that is there while something was spooled that no tick has looked at."""
+    return files_directory(path) + "/spooled"

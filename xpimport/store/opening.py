@@ -1,10 +1,11 @@
 """Making a store, and opening one that is there, of this schema or an older one."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from xpimport.clock import frozen
-from xpimport.errors import NotFound, StoreRefused
+from xpimport.errors import NotFound, Refused, StoreRefused
 from xpimport.store.database import CLOCK, Store, explained
 from xpimport.store.driver import WAL_IS_SOUND, sqlite3
 from xpimport.store.high_water import doubt, write_note
@@ -94,5 +95,13 @@ def _check_and_prepare(store: Store, *, new: bool) -> None:
             migrate(store.db)
             if not version and frozen() is not None:
                 store.db.execute("INSERT OR IGNORE INTO settings (name, value) VALUES (?, 'typed')", (CLOCK,))
-        if version and doubt(store) is None:
+        if version:
+            _note_upgrade(store)
+
+
+def _note_upgrade(store: Store) -> None:
+    """The first note of a store that was made before there were any; an older copy put back beside one is left in doubt."""
+    found = doubt(store)
+    if found is None or found.note is None:
+        with suppress(Refused):
             write_note(store)

@@ -85,6 +85,8 @@ CREATE TABLE links (
     trigger_id INTEGER NOT NULL REFERENCES triggers (id),
     number INTEGER NOT NULL,
     url TEXT NOT NULL,
+    template TEXT,
+    form INTEGER NOT NULL DEFAULT 0 CHECK (form IN (0, 1)),
     PRIMARY KEY (trigger_id, number)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE events (
@@ -107,6 +109,13 @@ CREATE TABLE engagement (
     machine_total INTEGER NOT NULL DEFAULT 0,
     machine_people INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (trigger_id, kind)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE link_counts (
+    trigger_id INTEGER NOT NULL,
+    url TEXT NOT NULL,
+    total INTEGER NOT NULL DEFAULT 0,
+    people INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (trigger_id, url)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE delivery_counts (
     trigger_id INTEGER NOT NULL,

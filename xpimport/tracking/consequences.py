@@ -68,6 +68,8 @@ def move(store: Store, delivery: Delivery, state: str, reason: str | None, detai
 
 def _suppress(store: Store, medium: str, key: str, kind: Kind, at: str, *, gone: bool) -> None:
     reason = "bounced" if kind is Kind.BOUNCED and gone else "complaint" if kind is Kind.COMPLAINED else None
+    if kind is Kind.COMPLAINED and lifted_since(store, "opt_outs", medium, key, at):
+        return  # whoever agreed since has no complaint any more
     if reason is not None and not lifted_since(store, "suppressions", medium, key, at):
         suppress(store, [(key, medium, reason, at)])
 

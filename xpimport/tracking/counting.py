@@ -13,12 +13,19 @@ ON CONFLICT DO UPDATE SET total = total + excluded.total, people = people + excl
 """
 
 
+_ADD_LINK = """
+INSERT INTO link_counts (trigger_id, url, total, people) VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET total = total + excluded.total, people = people + excluded.people
+"""
+
+
 class Counters:
-    """What a batch of events changes in the counters, gathered by run and kind."""
+    """What a batch of events changes in the counters, gathered by run and kind, and by run and link."""
 
     def __init__(self) -> None:
         """Nothing so far."""
         self._changes: dict[tuple[int, int], Tally] = {}
+        self._links: dict[tuple[int, str], list[int]] = {}
 
     def add(self, trigger: int, old: Mapping[int, Tally], new: Mapping[int, Tally]) -> None:
         """One message's part in the figures was that, and is this."""
@@ -27,8 +34,18 @@ class Counters:
             if change != NOTHING:
                 self._changes[trigger, kind] = self._changes.get((trigger, kind), NOTHING).plus(change)
 
+    def add_links(self, trigger: int, old: Mapping[str, int], new: Mapping[str, int]) -> None:
+        """One person's clicks by link were those, and are these."""
+        for url in {*old, *new}:
+            before, after = old.get(url, 0), new.get(url, 0)
+            if before != after:
+                known = self._links.setdefault((trigger, url), [0, 0])
+                known[0] += after - before
+                known[1] += (after > 0) - (before > 0)
+
     def write(self, store: Store) -> None:
         """Inside a transaction: bring the counters up to date."""
+        store.db.executemany(_ADD_LINK, [(*place, *change) for place, change in self._links.items()])
         store.db.executemany(
             _ADD,
             [
@@ -44,6 +61,21 @@ def recount(store: Store, trigger: int) -> None:
         return
     store.db.execute("DELETE FROM engagement WHERE trigger_id = ?", (trigger,))
     store.db.executemany(_ADD, [(trigger, *row) for row in counted(store, trigger)])
+    store.db.execute("DELETE FROM link_counts WHERE trigger_id = ?", (trigger,))
+    store.db.executemany(_ADD_LINK, [(trigger, *row) for row in counted_links(store, trigger)])
+
+
+def counted_links(store: Store, trigger: int) -> list[tuple[str, int, int]]:
+    """What a run's clicks come to, by link, from the events themselves: (url, clicks, people), without machines."""
+    rows = store.all(
+        "SELECT coalesce(l.url, e.detail) AS url, count(*), count(DISTINCT e.profile_id) FROM events e LEFT JOIN links l"
+        " ON l.trigger_id = e.trigger_id AND l.number = e.link WHERE e.trigger_id = ? AND e.kind = ? AND e.machine = ?"
+        " AND coalesce(l.url, e.detail) IS NOT NULL GROUP BY 1 ORDER BY 1",
+        trigger,
+        Kind.CLICKED,
+        Machine.NONE,
+    )
+    return [tuple(row) for row in rows]
 
 
 def counted(store: Store, trigger: int) -> list[tuple[int, int, int, int, int]]:

@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 
 from xpimport.clock import now
@@ -32,8 +33,10 @@ class Taken:
     apart: Counter[str] = field(default_factory=Counter)
 
 
-def take_in(store: Store, said: Iterable[Said]) -> Taken:
+def take_in(store: Store, said: Iterable[Said], arrived: datetime | None = None) -> Taken:
     """Take in whatever was reported, in batches; the same twice, or in another order, changes nothing.
+
+    Nothing counts as later than it `arrived`: now, if nothing else is said.
 
     Raises:
         XpimportError: the store cannot be written; what was taken in before stays.
@@ -41,8 +44,13 @@ def take_in(store: Store, said: Iterable[Said]) -> Taken:
     taken, matcher, rest = Taken(), Matcher(store), iter(said)
     while batch := list(islice(rest, BATCH)):
         with store.writing():
-            _Batch(store, matcher, taken, int(now().timestamp())).take_in(batch)
+            take_in_batch(store, matcher, taken, batch, int((arrived or now()).timestamp()))
     return taken
+
+
+def take_in_batch(store: Store, matcher: Matcher, taken: Taken, batch: Sequence[Said], arrived: int) -> None:
+    """Inside a transaction: take in what arrived at an instant (unix seconds), and count it in `taken`."""
+    _Batch(store, matcher, taken, arrived).take_in(batch)
 
 
 def take_again(store: Store, *, accept: bool) -> Taken:
@@ -72,6 +80,8 @@ class _Batch:
     def __init__(self, store: Store, matcher: Matcher, taken: Taken, arrived: int) -> None:
         self._store, self._matcher, self._taken, self._arrived = store, matcher, taken, arrived
         self._counters = Counters()
+        self._gone: list[tuple[object, ...]] = []
+        self._kept: list[tuple[object, ...]] = []
 
     def take_in(self, batch: Sequence[Said]) -> None:
         events = [one for one in batch if isinstance(one, Reported)]
@@ -81,8 +91,8 @@ class _Batch:
         whose: dict[tuple[int, int], tuple[Delivery, list[tuple[Reported, Event]]]] = {}
         for event, found in zip(events, self._matcher.match(events), strict=True):
             at = None if isinstance(found, str) else self._time(event, found)
-            if isinstance(found, str) or at is None or found.closed:
-                why = found if isinstance(found, str) else "too_old" if found.closed else "impossible_time"
+            if isinstance(found, str) or at is None or found.apart:
+                why = found if isinstance(found, str) else found.apart or "impossible_time"
                 self._keep_apart(event, why, None if isinstance(found, str) else found)
                 continue
             _, told = whose.setdefault((found.trigger, found.profile), (found, []))
@@ -90,8 +100,9 @@ class _Batch:
         links = self._links({trigger for trigger, _ in whose})
         known = self._known(list(whose))
         for place, (delivery, told) in whose.items():
-            self._count(delivery, known.get(place, []), [(r, _linked(e, links.get(place[0], {}))) for r, e in told])
-        self._counters.write(self._store)
+            urls = links.get(place[0], {})
+            self._count(delivery, known.get(place, []), [(r, _linked(e, urls)) for r, e in told], urls)
+        self._write()
 
     def _time(self, event: Reported, delivery: Delivery) -> int | None:
         """When it was, in unix seconds; None where it cannot have been then."""
@@ -125,9 +136,14 @@ class _Batch:
             for trigger in triggers
         }
 
-    def _count(self, delivery: Delivery, before: list[Event], told: list[tuple[Reported, Event]]) -> None:
+    def _count(
+        self, delivery: Delivery, before: list[Event], told: list[tuple[Reported, Event]], links: dict[str, int]
+    ) -> None:
         after = settled([*before, *(event for _, event in told)], delivery.handed_over)
-        self._write(delivery, before, after)
+        self._keep(delivery, before, after)
+        if any(event.kind is Kind.CLICKED for event in after):
+            urls = {number: url for url, number in links.items()}
+            self._counters.add_links(delivery.trigger, _clicks(before, urls), _clicks(after, urls))
         known = {(event.kind, event.key) for event in before}
         for reported, event in told:
             if (event.kind, event.key) in known:
@@ -141,18 +157,23 @@ class _Batch:
         if state != (delivery.state, delivery.reason):
             consequences.move(self._store, delivery, *state, _words(after) if state[1] == BOUNCED_LATER else None)
 
-    def _write(self, delivery: Delivery, before: list[Event], after: list[Event]) -> None:
+    def _keep(self, delivery: Delivery, before: list[Event], after: list[Event]) -> None:
         place = (delivery.trigger, delivery.profile)
-        gone = {(event.kind, event.key) for event in before} - {(event.kind, event.key) for event in after}
+        old, new = set(before), set(after)
+        kept = {(event.kind, event.key) for event in after}
+        self._gone += [(*place, *one) for one in {(event.kind, event.key) for event in before} - kept]
+        self._kept += [(*place, *event) for event in new - old]
+
+    def _write(self) -> None:
         self._store.db.executemany(
-            "DELETE FROM events WHERE trigger_id = ? AND profile_id = ? AND kind = ? AND event_key = ?",
-            [(*place, kind, key) for kind, key in gone],
+            "DELETE FROM events WHERE trigger_id = ? AND profile_id = ? AND kind = ? AND event_key = ?", self._gone
         )
         self._store.db.executemany(
             "INSERT OR REPLACE INTO events (trigger_id, profile_id, kind, event_key, at, machine, link, detail, gone)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(*place, *event) for event in set(after) - set(before)],
+            self._kept,
         )
+        self._counters.write(self._store)
 
     def _keep_apart(self, said: Said, why: str, delivery: Delivery | None) -> None:
         """What counts nowhere is kept with its reason; a no that is in it is heeded all the same."""
@@ -174,6 +195,17 @@ def _event(reported: Reported, at: int) -> Event:
 def _linked(event: Event, numbers: dict[str, int]) -> Event:
     number = numbers.get(event.detail or "") if event.kind is Kind.CLICKED else None
     return event if number is None else event._replace(link=number, detail=None)
+
+
+def _clicks(events: Iterable[Event], urls: dict[int, str]) -> Counter[str]:
+    """A person's clicks by link, without machines."""
+    found: Counter[str] = Counter()
+    for event in events:
+        if event.kind is Kind.CLICKED and event.machine is Machine.NONE:
+            url = urls.get(event.link, event.detail) if event.link is not None else event.detail
+            if url is not None:
+                found[url] += 1
+    return found
 
 
 def _words(events: Iterable[Event]) -> str | None:

@@ -26,7 +26,7 @@ def values(file: IO[bytes], name: str) -> Iterator[object]:
     first = next((line for line in lines if line), None)
     if first is None:
         return
-    found = _value(first)
+    found = value_of(first)
     if isinstance(found, NotUnderstood) or _goes_on(first):
         text = first + "\n" + "\n".join(lines)
         yield from _document(text[:WHOLE], name)
@@ -34,7 +34,7 @@ def values(file: IO[bytes], name: str) -> Iterator[object]:
     yield found
     for line in lines:
         if line:
-            yield _value(line)
+            yield value_of(line)
 
 
 def _goes_on(line: str) -> bool:
@@ -42,7 +42,8 @@ def _goes_on(line: str) -> bool:
     return line in {"[", "{"}
 
 
-def _value(text: str) -> object:
+def value_of(text: str) -> object:
+    """The JSON value that a text is; what is none as `NotUnderstood`."""
     try:
         return json.loads(text)
     except ValueError as problem:
@@ -52,23 +53,27 @@ def _value(text: str) -> object:
 
 
 def _document(text: str, name: str) -> Iterator[object]:
-    decoder, at, count = json.JSONDecoder(), 0, 0
+    """Values one behind the other, the items of a list that was cut off too; what is none is told when any other was."""
+    decoder, at, found, bad = json.JSONDecoder(), 0, False, []
     while at < len(text):
         try:
-            value, end = decoder.raw_decode(text, at)
+            value, at = decoder.raw_decode(text, at)
         except RecursionError:
-            yield NotUnderstood("it is nested too deeply", body=text[at : at + SHOWN])
-            return
+            bad.append(NotUnderstood("it is nested too deeply", body=text[at : at + SHOWN]))
+            at = len(text)
         except ValueError as problem:
-            # What was cut off stands at the end; what begins with no value at all is no such file.
-            if not count and text[at] not in "[{":
-                raise FileRefused(f"{name} is no JSON: {problem}. Give the file as the provider wrote it.") from None
-            yield NotUnderstood(f"it is no JSON: {problem}", body=text[at : at + SHOWN])
-            line_end = text.find("\n", at)
-            at = len(text) if line_end < 0 else line_end + 1
+            if text[at] in "[]" and not bad:
+                at += 1  # a list without an end: its items are values by themselves
+            else:
+                line_end = text.find("\n", at)
+                end = len(text) if line_end < 0 else line_end + 1
+                bad.append(NotUnderstood(f"it is no JSON: {problem}", body=text[at:end][:SHOWN]))
+                at = end
         else:
+            found = True
             yield value
-            count += 1
-            at = end
         while at < len(text) and text[at] in " \t\r\n,":
             at += 1
+    if bad and not found and text.lstrip()[:1] not in ("[", "{"):
+        raise FileRefused(f"{name} holds no JSON. Give the file as the provider wrote it.")
+    yield from bad

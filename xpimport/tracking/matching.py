@@ -20,7 +20,7 @@ class Delivery:
     """The message that an event is about; instants in unix seconds.
 
     `address` is the one that it went to, else the profile's of today. `began` is when its send began, `handed_over` when
-    the message was, as far as that is known. `closed`: its run counts no more.
+    the message was, as far as that is known. `apart`: why it counts nowhere, though a no in it is heeded; else None.
     """
 
     trigger: int
@@ -31,7 +31,7 @@ class Delivery:
     reason: str | None
     began: int
     handed_over: int
-    closed: bool
+    apart: str | None = None
 
 
 class Matcher:
@@ -51,18 +51,31 @@ class Matcher:
         named = [self._name(event) for event in events]
         found = self._deliveries({one for one in named if isinstance(one, Named)})
         return [
-            one if isinstance(one, str) else found.get(one) or self._of_a_token(event, one) or "unknown_message"
+            one if isinstance(one, str) else found.get(one) or self._without_row(event, one) or "unknown_message"
             for event, one in zip(events, named, strict=True)
         ]
 
-    def _of_a_token(self, event: Reported, named: Named) -> Delivery | None:
-        """An opt-out token stays good without its delivery, for the address that the person has today."""
-        if event.purpose is not Purpose.UNSUBSCRIBE or not epochs.knows(self._store, named.epoch or 1, named.profile):
+    def _without_row(self, event: Reported, named: Named) -> Delivery | None:
+        """Whom an event is about whose delivery is gone, or was made in another copy of this store: a no in it is heeded.
+
+        It is the address that the event names, else the one that the person has today.
+        """
+        row = self._store.one(
+            "SELECT closed_at, ? BETWEEN coalesce(key_epoch, 1) AND ? AS ours FROM triggers WHERE id = ?",
+            named.epoch or 1,
+            epochs.current(self._store),
+            named.trigger,
+        )
+        closed = row is not None and row["ours"] and row["closed_at"] is not None
+        if not closed and not epochs.knows(self._store, named.epoch or 1, named.profile):
             return None
-        email = self._store.scalar("SELECT email FROM profiles WHERE id = ?", named.profile)
-        if email is None:
+        address = event.address if closed else None
+        if address is None:
+            address = self._store.scalar("SELECT email FROM profiles WHERE id = ?", named.profile)
+        if address is None:
             return None
-        return Delivery(named.trigger, named.profile, "email", str(email), "accepted", None, 0, 0, closed=True)
+        why = "too_old" if closed else "unknown_message"
+        return Delivery(named.trigger, named.profile, "email", str(address), "accepted", None, 0, 0, why)
 
     def _named(self, key: str, purpose: Purpose) -> Named | None:
         if purpose is Purpose.UNSUBSCRIBE:
@@ -71,12 +84,12 @@ class Matcher:
         return self._of_before(key.lower()) if named is None and _OLD.fullmatch(key) else named
 
     def _name(self, event: Reported) -> Named | str:
-        if event.key is None:
-            return "no_key"
-        named = self._named(event.key, event.purpose)
+        # Some give the whole Message-ID for the key.
+        key = (event.key or "").strip(" <>").partition("@")[0]
+        named = self._named(key, event.purpose) if key else None
         if named is not None:
             return named
-        return "wrong_signature" if _OURS.fullmatch(event.key) else "no_key"
+        return "wrong_signature" if _OURS.fullmatch(key) else "no_key"
 
     def _of_before(self, key: str) -> Named | None:
         """Whom a key of before there were epochs names: it is a hash, so those of all such sends are made anew, once."""
@@ -95,7 +108,9 @@ class Matcher:
         db.execute("DELETE FROM temp.wanted")
         db.executemany("INSERT INTO temp.wanted VALUES (?, ?, ?)", [(n.epoch, n.trigger, n.profile) for n in wanted])
         rows = db.execute(
-            "SELECT w.epoch, d.trigger_id, d.profile_id, c.medium, d.state, d.reason, d.attempts, d.changed_at, g.began_at,"
+            "SELECT w.epoch, d.trigger_id, d.profile_id, c.medium, d.state, d.reason, d.attempts, d.changed_at,"
+            # Of what another copy sent it is not known when; not before it was to.
+            " coalesce(g.began_at, g.send_at) AS began_at,"
             " g.closed_at, coalesce(d.address, CASE c.medium WHEN 'email' THEN p.email ELSE p.mobile_number END) AS address,"
             " EXISTS (SELECT 1 FROM trigger_moves m WHERE m.trigger_id = g.id AND m.reason = 'resent') AS resent"
             " FROM temp.wanted w CROSS JOIN deliveries d ON d.trigger_id = w.trigger_id AND d.profile_id = w.profile_id"
@@ -121,5 +136,5 @@ def _delivery(row: Mapping[str, object]) -> Delivery:
         reason=None if row["reason"] is None else str(row["reason"]),
         began=began,
         handed_over=int(str(row["changed_at"])) if known else began,
-        closed=row["closed_at"] is not None,
+        apart=None if row["closed_at"] is None else "too_old",
     )

@@ -9,23 +9,26 @@ from xpimport.reporting.analytics import Analytics, CampaignRun
 from xpimport.reporting.figures import Figures
 from xpimport.reporting.pages import sums
 from xpimport.reporting.pages.comparison import state_cell
-from xpimport.reporting.pages.funnel import base_of_rates, delivered, read_cell, reported, share_with
+from xpimport.reporting.pages.funnel import READ, base_of_rates, delivered, read_cell, reported, share_with
 from xpimport.reporting.pages.links import links
 from xpimport.reporting.pages.page import Page, Section
 from xpimport.reporting.pages.render import rendered
 from xpimport.reporting.pages.tables import Cell, Column, Row, Table, count
 from xpimport.reporting.pages.trend import trend
 from xpimport.reporting.pages.words import Times, counted, listed, number, share_of
+from xpimport.reporting.tracked import tracked_kinds
 from xpimport.rules.delivery import ACCEPTED, EXCLUDED, FAILED, UNCERTAIN
 from xpimport.rules.engagement import ENGAGED
 from xpimport.rules.events import Kind
+from xpimport.store.database import Store
 
 Span = tuple[datetime | None, datetime | None]
 
 
-def analytics_page(name: str, found: Analytics, span: Span, zone: str, made: datetime) -> str:
+def analytics_page(store: Store, name: str, found: Analytics, span: Span, zone: str, made: datetime) -> str:
     """The page of a campaign whose runs began in a span of time, with the times of a zone."""
     times = Times(zone, made)
+    _look_up_tracking(store, found)
     page = Page(
         title=f"{name}, all runs",
         over=f"Campaign {name} · {_range(span, times)}",
@@ -42,6 +45,15 @@ def analytics_page(name: str, found: Analytics, span: Span, zone: str, made: dat
         page.lead = _lead(found)
         page.sections = _sections(name, found, times)
     return rendered("analytics.html", page)
+
+
+def _look_up_tracking(store: Store, found: Analytics) -> None:
+    """Note what was tracked: there none is told as none, and not as unknown."""
+    tracked = tracked_kinds(store, [run.row["trigger_id"] for run in found.runs])
+    for run in found.runs:
+        if run.figures is not None and run.row["trigger_id"] in tracked:
+            run.figures.tracked = tracked[run.row["trigger_id"]]
+            found.sums.tracked |= run.figures.tracked
 
 
 def _range(span: Span, times: Times) -> str:
@@ -64,9 +76,13 @@ def _command(name: str, span: Span, times: Times) -> str:
 
 def _lead(found: Analytics) -> str:
     states, accepted = Counter(str(run.row["state"]) for run in found.runs), found.sums.fates[ACCEPTED]
-    if reported(found.sums):
-        opened, clicked = (share_with(found.sums, kind) for kind in (Kind.OPENED, Kind.CLICKED))
-        text = f"{opened or 'None'} of the recipients opened it and {clicked or 'none'} clicked."
+    read = [
+        f"{share_with(found.sums, kind) or 'none'} {did}"
+        for kind, did in ((Kind.OPENED, "opened it"), (Kind.CLICKED, "clicked"))
+        if reported(found.sums, kind)
+    ]
+    if read:
+        text = f"Of the recipients {listed(read)}."
     else:
         text = f"{counted(accepted, 'message')} {'was' if accepted == 1 else 'were'} accepted. Nobody reports opens or clicks."
     if len(states) > 1:
@@ -133,7 +149,8 @@ _KINDS = {
 
 
 def _came_back(found: Figures, kind: int, name: str) -> Row:
-    if not reported(found) and kind in {Kind.OPENED, Kind.CLICKED, ENGAGED}:
+    kinds = READ if kind == ENGAGED else (kind,)
+    if kind in {*READ, ENGAGED} and not reported(found, *kinds):
         return _line(name, None, "", "", "nobody reports it")
     rate, tally = found.rate(kind), found.of(kind)
     machines = f"and {number(tally.machine_people)} by machines only" if tally.machine_people else ""
@@ -187,7 +204,7 @@ def _cells(found: Figures) -> Sequence[Cell]:
 def _links(found: Analytics) -> Section:
     clicked = found.sums.of(Kind.CLICKED).people
     if not found.links:
-        note = "Nobody has clicked yet." if reported(found.sums) else "Nobody reports clicks."
+        note = "Nobody has clicked yet." if reported(found.sums, Kind.CLICKED) else "Nobody reports clicks."
         return Section("links", "Links", note=note)
     note = f"Grouped by address. {counted(clicked, 'recipient')} clicked; who clicked two links stands in two lines."
     return Section("links", "Links", note=note, table=links(found.links, clicked, "recipient|recipients"))

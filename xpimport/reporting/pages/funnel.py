@@ -19,9 +19,16 @@ _COLUMNS = (
 )
 
 
-def reported(found: Figures) -> bool:
-    """Whether anybody tells of opens or clicks of these messages, so that none of them means none."""
-    return any(kind in found.events for kind in (Kind.OPENED, Kind.CLICKED))
+READ = (Kind.OPENED, Kind.CLICKED)
+
+
+def reported(found: Figures, *kinds: int) -> bool:
+    """Whether anybody tells of these kinds (else of opens or clicks) of these messages, so that none means none.
+
+    Who tells of opens tells of clicks too; only we track one without the other.
+    """
+    known = {*found.tracked, *(kind for kind in READ if kind in found.events)}
+    return bool(known & set(kinds or READ)) if found.tracked else bool(known)
 
 
 def delivered(found: Figures) -> int | None:
@@ -31,10 +38,14 @@ def delivered(found: Figures) -> int | None:
 
 def base_of_rates(found: Figures) -> str:
     """What the rates of a page are of, in a sentence."""
-    if found.of(Kind.DELIVERED).people:
-        return f"Rates are of the {number(found.of(Kind.DELIVERED).people)} delivered, as deliveries are reported."
-    base = found.fates[ACCEPTED] - found.accepted_and_bounced
-    return f"Rates are of the {number(base)} accepted less bounced, as nobody reports deliveries."
+    base, of = found.base(Kind.OPENED)
+    if of == "delivered":
+        why = "as deliveries are reported"
+    elif delivered(found) is None:
+        why = "as nobody reports deliveries"
+    else:
+        why = "as deliveries are reported of fewer people than had it"
+    return f"Rates are of the {number(base)} {of}, {why}."
 
 
 def funnel(rows: Mapping[str, Any], found: Figures, *, sends: bool) -> Table:
@@ -85,7 +96,7 @@ def unreported(found: Figures) -> int:
 def _came_back(found: Figures, whole: int) -> list[Row]:
     steps = []
     for kind, name in ((Kind.OPENED, "Opened"), (Kind.CLICKED, "Clicked")):
-        if not reported(found):
+        if not reported(found, kind):
             steps.append(
                 _step(name, None, whole, note=f"Nobody reports {'opens' if kind is Kind.OPENED else 'clicks'}.")
             )
@@ -117,7 +128,7 @@ def rate_of(found: Figures, kind: int) -> str:
 
 def read_cell(found: Figures, kind: int) -> Cell:
     """Who opened or clicked, with the rate; blank where nobody reports it."""
-    return count(found.of(kind).people, share_with(found, kind)) if reported(found) else Cell()
+    return count(found.of(kind).people, share_with(found, kind)) if reported(found, kind) else Cell()
 
 
 def share_with(found: Figures, kind: int) -> str:

@@ -41,10 +41,12 @@ def sent(found: Figures) -> str:
     text = (
         f"Of {the}{counted(found.audience, 'person', 'people')} on the list {number(got) if got else 'nobody'} got it"
     )
-    if reported(found):
-        opened, clicked = (number(found.of(kind).people) for kind in (Kind.OPENED, Kind.CLICKED))
-        text += f"; {opened} opened it and {clicked} clicked"
-    text += "."
+    read = [
+        f"{number(found.of(kind).people)} {did}"
+        for kind, did in ((Kind.OPENED, "opened it"), (Kind.CLICKED, "clicked"))
+        if reported(found, kind)
+    ]
+    text += f"; {listed(read)}." if read else "."
     lost = [
         (found.fates[EXCLUDED], "excluded"),
         (found.fates[FAILED], "failed"),

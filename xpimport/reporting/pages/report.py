@@ -100,7 +100,9 @@ def _reading(store: Store, run: Run, times: Times) -> list[Section]:
     """Hour by hour, and the links."""
     found, trigger = run.figures, int(run.row["trigger_id"])
     if not reported(found):
-        nobody = "Nobody reports opens or clicks of this run: that is not the same as that nobody read it."
+        nobody = (
+            "Opens and clicks were not tracked, and nobody else reports any. That is not to say that nobody read it."
+        )
         return [Section("hours", "Hour by hour", note=nobody if found.fates[ACCEPTED] else "Nobody got it yet.")]
     hours = hours_of(store, trigger, run.row["began_at"], times.zone)
     return [_hours(hours, found, times), _links(store, trigger, found)]
@@ -112,7 +114,10 @@ def _hours(hours: Hours, found: Figures, times: Times) -> Section:
         section.note = "The single events of this run are kept no more; its figures are."
         section.key = False
         return section
-    section.charts, section.numbers = curves.charts(hours, times), curves.numbers(hours, times)
+    section.charts = curves.charts(hours, times)
+    if not section.charts:
+        return Section("hours", "Hour by hour", note="Nobody has opened or clicked yet.")
+    section.numbers = curves.numbers(hours, times)
     section.numbers_title = "The numbers of these charts"
     return section
 
@@ -121,9 +126,8 @@ def _links(store: Store, trigger: int, found: Figures) -> Section:
     clicked = found.of(Kind.CLICKED)
     linked = links_of(store, trigger)
     if not linked:
-        return Section(
-            "links", "Links", note="Nobody has clicked yet." if not clicked.people else "Which links is not known."
-        )
+        nobody = "Nobody has clicked yet." if reported(found, Kind.CLICKED) else "Clicks were not tracked."
+        return Section("links", "Links", note="Which links is not known." if clicked.people else nobody)
     section = Section("links", "Links", table=links(linked, clicked.people, "person|people"))
     section.note = (
         f"{counted(clicked.people, 'person', 'people')} clicked {counted(clicked.total, 'time')}, without machines. Who clicked"

@@ -58,7 +58,7 @@ def _note(shown: Sequence[CampaignRun], all_of_them: int, times: Times) -> str:
 
 def _rate(run: CampaignRun, kind: Kind) -> float | None:
     found = _figures(run)
-    rate = found.rate(kind) if reported(found) else None
+    rate = found.rate(kind) if reported(found, kind) else None
     return rate.share if rate else None
 
 
@@ -85,13 +85,15 @@ def _charts(shown: Sequence[CampaignRun], times: Times) -> list[Chart]:
             **drawn,
         )
     ]
-    if any(reported(_figures(run)) for run in shown):
-        for kind, note in ((Kind.OPENED, "share of a run"), (Kind.CLICKED, "share of a run; another scale")):
+    for kind, note in ((Kind.OPENED, "share of a run"), (Kind.CLICKED, "share of a run; another scale")):
+        if any(reported(_figures(run), kind) for run in shown):
             bars = [_read(run, kind, times) for run in shown]
-            found.append(
-                _chart(kind.word, kind.word.capitalize(), note, bars, lambda value: f"{value * 100:.3g} %", **drawn)
-            )
+            found.append(_chart(kind.word, kind.word.capitalize(), note, bars, _percent, **drawn))
     return found
+
+
+def _percent(value: float) -> str:
+    return f"{value * 100:.3g} %"
 
 
 def _chart(key: str, name: str, note: str, bars: Sequence[Bars], label: Callable[[float], str], **drawn: Any) -> Chart:
@@ -126,7 +128,7 @@ def _numbers(shown: Sequence[CampaignRun], times: Times) -> Table:
         found = _figures(run)
         cells = [count(found.fates[ACCEPTED]), count(delivered(found))]
         for kind in _READ:
-            tally, known = found.of(kind), reported(found)
+            tally, known = found.of(kind), reported(found, kind)
             cells += [
                 count(tally.people if known else None),
                 Cell(share(_rate(run, kind))),

@@ -11,12 +11,14 @@ from xpimport.errors import Invalid
 from xpimport.rules.definition import ADDRESS
 from xpimport.rules.setting_kinds import ADDRESS as FROM_ADDRESS
 from xpimport.rules.setting_kinds import BASE_URL
-from xpimport.rules.settings import Setting, Settings
+from xpimport.rules.settings import PUBLIC_URL, TRACKING_URL, Setting, Settings, tracking_base
 from xpimport.sending.channels import Outgoing
 from xpimport.sending.channels.declaration import Content
 from xpimport.sending.channels.registry import channel_kind
+from xpimport.sending.content.links import Rules, links_of, marked
 from xpimport.sending.content.mime import MessageSkeleton
 from xpimport.sending.content.render import NotPersonalised, Rendered, Templates, compile_templates
+from xpimport.sending.content.tracked import Tracking, count_repeated
 
 DEFAULT_SENDER = "xpimport@localhost"
 
@@ -28,8 +30,10 @@ UNSUBSCRIBE_URL = Setting(
 MessageContent = dict[str, Any]
 """What a campaign's messages are made of, as plain values that go through a pipe."""
 
-Job = tuple[str, dict[str, Any], str, str, str]
-"""One message to make: its key, the person's values as stored, the address, the moment (ISO 8601), the opt-out token."""
+Job = tuple[str, dict[str, Any], str, str, str, int]
+"""One message to make: its key, the person's values as stored, the address, the moment (ISO 8601), the opt-out token, and
+the profile whose opens and clicks are recorded (0: nobody's).
+"""
 
 LINK = "unsubscribe_url"
 """What a template calls the address at which its reader can opt out."""
@@ -49,6 +53,7 @@ class Composer:
     """What stands before a token in an opt-out link; empty where nothing receives the clicks."""
     prefix: str = ""
     """What a test message has before its subject."""
+    tracking: Tracking | None = None
 
     def rendered(self, values: Mapping[str, Any], token: str = "") -> Rendered:
         """A person's content, from the values as stored.
@@ -83,8 +88,10 @@ class Composer:
             raise _unmade(problem) from problem
 
     def _message(self, job: Job) -> Outgoing:
-        key, values, to, at, token = job
+        key, values, to, at, token, profile = job
         rendered = self._rendered(values, token)
+        if self.tracking and rendered.html is not None:
+            rendered = replace(rendered, html=self.tracking.applied(rendered.html, profile))
         if self.prefix:
             rendered = replace(rendered, subject=self.prefix + rendered.subject)
         if self.content is Content.JSON:
@@ -137,7 +144,14 @@ def content_of(
         "options": json.loads(row["options"]),
         "files": [tuple(file) for file in files],
         "link": settings[UNSUBSCRIBE_URL],
+        "own": [base for base in (settings[PUBLIC_URL], settings[TRACKING_URL]) if base],
+        "tracking_url": tracking_base(settings),
     }
+
+
+def link_rules(content: MessageContent) -> Rules:
+    """Which links of a campaign are never tracked."""
+    return Rules(frozenset({LINK}), content["link"], content["own"])
 
 
 def composer(content: MessageContent) -> Composer:
@@ -147,6 +161,11 @@ def composer(content: MessageContent) -> Composer:
         Invalid: a template, a header or an address is broken.
     """
     options, kind = content["options"], channel_kind(content["channel"])
+    plan, html, finish = content.get("tracking"), content["html"], None
+    if plan and plan["clicks"]:
+        links = links_of(html, link_rules(content))
+        html = marked(html, links, plan["numbers"])
+        finish = count_repeated if any(link.repeated for link in links) else None
     skeleton = MessageSkeleton(
         content["sender"],
         reply_to=options.get("reply_to"),
@@ -158,15 +177,17 @@ def composer(content: MessageContent) -> Composer:
         templates=compile_templates(
             subject=content["subject"],
             text="" if kind.content is Content.NONE else content["text"],
-            html=content["html"],
+            html=html,
             names=[*content["kinds"], LINK],
             strict=content["strict"],
             preheader=options.get("preheader"),
+            finish=finish,
         ),
         skeleton=skeleton,
         kinds=content["kinds"],
         link=content.get("link", ""),
         mailbox=f"mailto:{quote(options.get('unsubscribe') or skeleton.sender, safe='@+')}?subject=unsubscribe%20",
+        tracking=Tracking(plan) if plan else None,
     )
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 _STYLE = re.compile(r"<style\b", re.IGNORECASE)
+_FOR_OTHERS = re.compile(r"<!(\[(?:if\b|endif)[^\]>]*\])>", re.IGNORECASE)
+"""What Outlook reads and others do not see: `<![if !mso]>` and its end."""
 _TAG = re.compile(r"<(/?)([a-z][^\s/>]*)", re.IGNORECASE)
 # These end by themselves, at the latest with the element around them, and so cannot stand in each other.
 _NO_DEPTH = frozenset(
@@ -58,7 +60,7 @@ def inlined(html: str) -> str:
     from css_inline import InlineError
 
     try:
-        return _inliner().inline(html)
+        return _with_conditions(_inliner().inline(html), html)
     except InlineError as problem:
         raise ValueError(f"its CSS cannot be inlined: {problem}") from None
     except BaseException as problem:
@@ -66,6 +68,15 @@ def inlined(html: str) -> str:
         if type(problem).__name__ != "PanicException":
             raise
         raise ValueError(f"its CSS cannot be inlined: {problem}") from None
+
+
+def _with_conditions(html: str, before: str) -> str:
+    """The inliner makes comments of `<![if !mso]>`, and Outlook would then show what is meant for others."""
+    for condition in set(_FOR_OTHERS.findall(before)):
+        comment = f"<!--{condition}-->"
+        if comment not in before:
+            html = html.replace(comment, f"<!{condition}>")
+    return html
 
 
 def _depth(html: str) -> int:

@@ -14,7 +14,7 @@ from xpimport.sending.triggers import Trigger
 from xpimport.store.database import Store
 
 _FROZEN = ("channel", "subject", "text", "html", "strict", "sender")
-_FROZEN_OPTIONS = ("reply_to", "preheader", "headers", "unsubscribe", "attachments")
+_FROZEN_OPTIONS = ("reply_to", "preheader", "headers", "unsubscribe", "attachments", "track")
 
 
 def frozen_content(store: Store, trigger: Trigger, content: MessageContent) -> MessageContent:

@@ -1,7 +1,7 @@
 """A campaign's content, checked once and then filled in for one person after another."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,8 @@ class Templates:
     preheader: "Template | None"
     has_user: bool
     limit: int
+    finish: Callable[[str], str] | None = None
+    """What is done to a person's HTML before its CSS moves into the elements."""
 
     def render(self, profile: Mapping[str, object]) -> Rendered:
         """Fill in the attributes of one person (None and absent are the same: no value).
@@ -52,16 +54,7 @@ class Templates:
             NotPersonalised: a value is missing and all are asked for, the template does something that
                 this person's values do not bear, or a part is longer than the limit or holds a NUL.
         """
-        from xpimport.sending.content.sandbox import Person
-
-        values = {
-            name: int(value) if type(value) is float and value.is_integer() else value
-            for name, value in profile.items()
-            if value is not None
-        }
-        variables: dict[str, Any] = {**self.subject.globals, **values}
-        if self.has_user:
-            variables["user"] = Person(values)
+        variables = variables_of(self.subject, profile, has_user=self.has_user)
         subject = _CONTROL.sub(" ", self._part("subject", self.subject, variables)).strip()
         html = self._part("html", self.html, variables) if self.html else None
         text = self._part("text", self.text, variables) if self.text else to_plain_text(html or "")
@@ -70,6 +63,8 @@ class Templates:
         return Rendered(subject, text, html)
 
     def _finished(self, html: str, variables: dict[str, Any]) -> str:
+        if self.finish is not None:
+            html = self.finish(html)
         try:
             html = inlined(html)
         except ValueError as error:
@@ -101,6 +96,21 @@ class Templates:
         return text
 
 
+def variables_of(template: "Template", profile: Mapping[str, object], *, has_user: bool) -> dict[str, Any]:
+    """What a template may use of one person."""
+    from xpimport.sending.content.sandbox import Person
+
+    values = {
+        name: int(value) if type(value) is float and value.is_integer() else value
+        for name, value in profile.items()
+        if value is not None
+    }
+    variables: dict[str, Any] = {**template.globals, **values}
+    if has_user:
+        variables["user"] = Person(values)
+    return variables
+
+
 def _line(template: "Template", error: Exception) -> str:
     """Where in the template an error came up, as `, line 3`."""
     line, trace = 0, error.__traceback__
@@ -120,6 +130,7 @@ def compile_templates(
     strict: bool,
     preheader: str | None = None,
     limit: int = MAX_PART,
+    finish: Callable[[str], str] | None = None,
 ) -> Templates:
     """Check the content of a campaign.
 
@@ -131,6 +142,7 @@ def compile_templates(
         strict: printing a missing value fails the message instead of printing nothing.
         preheader: the template of the line that mail programs show after the subject; the HTML carries it.
         limit: characters of one rendered part.
+        finish: what is done to a person's HTML before its CSS moves into the elements.
 
     Raises:
         Invalid: a preheader without HTML; neither `text` nor `html`; or the part, the line and what is wrong there.
@@ -153,4 +165,5 @@ def compile_templates(
         preheader=part("preheader", preheader) if preheader else None,
         has_user="user" not in names,
         limit=limit,
+        finish=finish,
     )

@@ -56,7 +56,7 @@ def _filled(kinds: Mapping[str, str]) -> Iterator[dict[str, object]]:
 
 def _problem(compose: Composer, person: dict[str, object]) -> str | None:
     try:
-        compose.message(("trial", person, _TO, _AT, "TOKEN"))
+        compose.message(("trial", person, _TO, _AT, "TOKEN", 0))
     except NotPersonalised as problem:
         return problem.detail
     return None

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,8 +27,17 @@ from xpimport.store.high_water import Noting
 class BulkSend:
     """Hands the people of a send over, chunk by chunk; `verdict` says why it ended (GO: nobody is left for now)."""
 
-    def __init__(self, store: Store, trigger: Trigger, config: SendConfig, total: int, progress: Progress) -> None:
+    def __init__(
+        self,
+        store: Store,
+        trigger: Trigger,
+        config: SendConfig,
+        total: int,
+        progress: Progress,
+        heed: Callable[[], None],
+    ) -> None:
         """Prepare to send to `total` people."""
+        self._heed = heed
         self._store, self._trigger, self._config = store, trigger, config
         self._total, self._progress = total, progress
         self._below, self._fresh = canary.limits(trigger)
@@ -49,13 +58,14 @@ class BulkSend:
         try:
             while self.verdict is Verdict.GO:
                 room = self._room()
+                self._heed()
                 with self._store.writing():
                     people, chunk = self._begin(room)
                 if chunk is None:
                     return
                 noting.write()
                 outcome = session.send(chunk)
-                grants = [Grant(row["profile_id"], row["attempts"] + 1, ("", {}, "", "", "")) for row in people]
+                grants = [Grant(row["profile_id"], row["attempts"] + 1, ("", {}, "", "", "", 0)) for row in people]
                 self._record(grants, outcome)
                 done += len(people)
                 self._progress(done, self._total)

@@ -18,6 +18,7 @@ from xpimport.sending.channels.declaration import ChannelKind
 from xpimport.sending.channels.registry import channel_kind
 from xpimport.sending.content.compose import Composer, MessageContent, composer, content_of
 from xpimport.sending.content.frozen import frozen_content
+from xpimport.sending.content.frozen_links import frozen_tracking
 from xpimport.sending.delivery.ledger import IntentContext
 from xpimport.sending.delivery.shared_rate import SharedRate
 from xpimport.sending.triggers import Trigger
@@ -102,12 +103,14 @@ def load_config(
     """A campaign ready to send: its content as it is now, or as it was when `trigger` was first claimed.
 
     Raises:
-        Invalid: a template, the From address or a setting is broken.
+        Invalid: a template, the From address or a setting is broken, or it is to be tracked and cannot be.
     """
     row = store.one("SELECT * FROM campaigns WHERE id = ?", campaign_id)
     content = content_now(store, campaign_id, kinds, settings)
+    secret, epoch = secret_of(store), epochs.current(store)
     if trigger is not None:
         content = frozen_content(store, trigger, content)
+        content = {**content, "tracking": frozen_tracking(store, trigger.id, content, secret, epoch)}
     options, kind = content["options"], channel_kind(content["channel"])
     place, most = channel_directory(store, kind.name), kind.rate(settings)
     return SendConfig(
@@ -116,8 +119,8 @@ def load_config(
             ignore_subscription=bool(row["ignore_subscription"]),
             kinds=kinds,
             store_id=str(store.scalar("SELECT value FROM settings WHERE name = 'store.id'")),
-            secret=secret_of(store),
-            key_epoch=epochs.current(store),
+            secret=secret,
+            key_epoch=epoch,
         ),
         content=content,
         compose=composer(content),

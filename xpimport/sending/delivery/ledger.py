@@ -304,7 +304,7 @@ class Granter:
         return Grant(
             row["profile_id"],
             row["attempts"] + 1,
-            (key, values, address, text, token),
+            (key, values, address, text, token, row["profile_id"]),
             refused_before=row["refused_claims"] > 0,
             unanswered=row["reason"] in _UNANSWERED,
         )

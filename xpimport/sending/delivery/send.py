@@ -1,6 +1,6 @@
 """One send, from a claimed trigger to every recipient's fate, and what becomes of the trigger."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -35,10 +35,20 @@ class Sent:
     """Something went wrong that is neither the receiver's word nor the campaign's: it is tried again later."""
 
 
-def send(store: Store, trigger: Trigger, kinds: Mapping[str, str], settings: Settings, progress: Progress) -> Sent:
-    """Send a claimed trigger as far as it goes now; every state of it is in the store, whatever happens."""
+def send(
+    store: Store,
+    trigger: Trigger,
+    kinds: Mapping[str, str],
+    settings: Settings,
+    progress: Progress,
+    heed: Callable[[], None],
+) -> Sent:
+    """Send a claimed trigger as far as it goes now; every state of it is in the store, whatever happens.
+
+    `heed` is asked before each batch of messages, to let the store know who has just said no.
+    """
     try:
-        sent = _send(store, trigger, kinds, settings, progress)
+        sent = _send(store, trigger, kinds, settings, progress, heed)
     except ClaimLost:
         sent = Sent(triggers.get(store, trigger.id), connected=True)
     if triggers.get(store, trigger.id).state not in {rules.SCHEDULED, rules.SENDING}:
@@ -49,7 +59,14 @@ def send(store: Store, trigger: Trigger, kinds: Mapping[str, str], settings: Set
     return sent
 
 
-def _send(store: Store, trigger: Trigger, kinds: Mapping[str, str], settings: Settings, progress: Progress) -> Sent:
+def _send(
+    store: Store,
+    trigger: Trigger,
+    kinds: Mapping[str, str],
+    settings: Settings,
+    progress: Progress,
+    heed: Callable[[], None],
+) -> Sent:
     ledger.mark_interrupted(store, trigger)
     try:
         config = load_config(store, trigger.campaign_id, kinds, settings, trigger)
@@ -68,7 +85,7 @@ def _send(store: Store, trigger: Trigger, kinds: Mapping[str, str], settings: Se
     if held:
         _move(store, trigger, rules.HELD, "canary")
         return Sent(triggers.get(store, trigger.id), connected=True)
-    work = SendLoop(store, triggers.get(store, trigger.id), config, progress)
+    work = SendLoop(store, triggers.get(store, trigger.id), config, progress, heed)
     if work.total and not config.is_open():
         work.verdict, work.connected = Verdict.SHUT, True
     elif work.total:

@@ -6,6 +6,7 @@ Each of its transactions carries the outcomes that have come in and the intents 
 
 import queue
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -35,9 +36,11 @@ LINGER = 0.002
 class SendLoop:
     """The main thread's side of one send."""
 
-    def __init__(self, store: Store, trigger: Trigger, config: SendConfig, progress: Progress) -> None:
+    def __init__(
+        self, store: Store, trigger: Trigger, config: SendConfig, progress: Progress, heed: Callable[[], None]
+    ) -> None:
         self.store, self.trigger, self.config = store, trigger, config
-        self.progress = progress
+        self.progress, self.heed = progress, heed
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         below, fresh = canary.limits(trigger)
         self.granter = Granter(store, trigger, config.campaign, below=below, fresh=fresh)
@@ -106,7 +109,7 @@ class SendLoop:
         return ProcessPool(config, count, emit)
 
     def _run_bulk(self, noting: Noting) -> None:
-        bulk = BulkSend(self.store, self.trigger, self.config, self.total, self.progress)
+        bulk = BulkSend(self.store, self.trigger, self.config, self.total, self.progress, self.heed)
         bulk.run(noting)
         self.connected = bulk.verdict is not Verdict.DISCONNECTED
         self.verdict = bulk.verdict if self.connected else Verdict.GO
@@ -123,6 +126,7 @@ class SendLoop:
             if not wait and (pause := self.pace.wait(time.monotonic())):
                 wait, patience = True, min(SIGN, pause)
             self._collect_events(wait=wait, patience=patience)
+            self.heed()
             with self.store.writing():
                 self._write()
             idle = not self.busy and not self._granted
