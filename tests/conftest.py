@@ -39,6 +39,7 @@ SERVERS = {
     "sshd": Server("sshd", "Debian package openssh-server"),
     "smtp-sink": Server("smtp-sink", "Debian package postfix"),
     "strace": Server("strace", "Debian package strace"),
+    "chromium": Server("chromium", "Debian package chromium"),
     "moto": Server("moto_server", "in .venv-moto, which tests/run.sh makes"),
 }
 

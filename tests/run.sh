@@ -36,6 +36,7 @@ concerned() {
                 ;;
             tests/*/*) echo "tests/$folder" ;;
             tests/*.py | pyproject.toml) echo tests ;;
+            xpimport/reporting/*) printf '%s\n' tests/cli tests/reporting tests/tracking/test_views.py ;;
             xpimport/*) if [ -d "tests/$folder" ]; then echo "tests/$folder"; else echo tests/cli; fi ;;
             examples/*) echo tests/cli/test_walkthrough.py ;;
             esac
@@ -63,6 +64,7 @@ missing_packages() {
     command -v smtp-sink >/dev/null || echo postfix
     command -v sqlite3 >/dev/null || echo sqlite3
     command -v strace >/dev/null || echo strace
+    command -v chromium >/dev/null || echo chromium
     # Debian's Python comes without what makes an environment.
     "$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }

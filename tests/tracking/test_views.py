@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from conftest import in_this_process
+from html_tables import tables_of
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from shop import HEADER, open_shop
@@ -61,7 +62,63 @@ def check_task(xp, task: int) -> dict[str, object]:
         if not row["machine"]
     }
     assert len(engaged) == came["engaged"]["unique"]
+    check_page(xp("report", str(task), "--html", "-", now=LATER).out, details)
     return details
+
+
+EVENTS = {
+    "Delivered": "delivered", "Opened": "opened", "Clicked": "clicked", "Opened or clicked": "engaged",
+    "Unsubscribed": "unsubscribed", "Complained": "complained",
+}  # fmt: skip
+"""The rows of a page that have people by kind."""
+
+
+def check_page(page: str, details: dict[str, object]) -> None:
+    """A run's page has the numbers of its details in its tables; what nobody reports is blank there, and 0 here."""
+    tables = tables_of(page)
+    delivery, came, rows_ = details["delivery"], details["engagement"], details["rows"]
+    steps = tables["From rows to clicks, each step with what it is of"].numbers("Number")
+    assert (steps["Rows in the file"], steps["People"]) == (rows_["read"], delivery["audience"])
+    if "Accepted" not in steps:
+        assert delivery["accepted"] == 0
+        return
+    sent_to = steps.get("Sent to", steps.get("To be sent to"))
+    assert (sent_to, steps["Accepted"]) == (delivery["audience"] - delivery["excluded"], delivery["accepted"])
+    assert {name: steps.get(name, 0) for name in EVENTS} == {
+        name: came[kind]["unique"] for name, kind in EVENTS.items()
+    }
+    for fate in ("excluded", "failed"):
+        told = tables.get(f"{fate.capitalize()}, by reason")
+        found = told.numbers("People") if told else {fate.capitalize(): 0}
+        assert found.pop(fate.capitalize()) == sum(found.values()) == delivery[fate]
+        assert found == {one["reason"]: one["count"] for one in delivery[f"{fate}_by_reason"]}
+    hours = tables.get("People by the hour of their first open and click; hours without any are left out")
+    for title in ("Opened", "Clicked") if hours else ():
+        by_hour = hours.numbers(title)
+        assert by_hour.pop("All") == sum(by_hour.values()) == steps[title]
+    assert "does not hold" not in page
+
+
+def check_campaign_page(page: str, over_all: dict[str, object]) -> None:
+    """A campaign's page has the sums of `campaign analytics`, and run by run what they are of."""
+    tables = tables_of(page)
+    if not over_all["runs"]:
+        return
+    delivery, came = over_all["delivery"], over_all["engagement"]
+    together = tables["All runs together"].numbers("Recipients")
+    assert together["Accepted"] == delivery["accepted"]
+    assert {name: together[name] for name in EVENTS} == {name: came[kind]["unique"] for name, kind in EVENTS.items()}
+    runs = tables["One line a run"]
+    wanted = {
+        "People": delivery["audience"], "Excluded": delivery["excluded"], "Accepted": delivery["accepted"],
+        "Delivered": came["delivered"]["unique"], "Opened": came["opened"]["unique"], "Clicked": came["clicked"]["unique"],
+    }  # fmt: skip
+    for title, whole in wanted.items():
+        *parts, total = [int(row[runs.titles.index(title)][0].replace(",", "") or 0) for row in runs.rows]
+        assert total == sum(parts) == whole, title
+    linked = tables.get("Clicks by link, without machines")
+    assert (linked.numbers("Recipients") if linked else {}) == {one["url"]: one["people"] for one in over_all["links"]}
+    assert "does not hold" not in page
 
 
 @pytest.mark.timeout(900)
@@ -119,6 +176,7 @@ def test_all_views_have_the_same_sums_over_any_history(tmp_path_factory, lists, 
         for figure in ("total", "unique", "machine"):
             sums = sum(one["engagement"][kind.word][figure] for one in details.values())
             assert over_all["engagement"][kind.word][figure] == sums, (kind, figure)
+    check_campaign_page(xp("campaign", "analytics", "hello", "--html", "-", now=LATER).out, over_all)
     listed = rows(xp("campaign", "import-triggers", "hello", "--csv", now=LATER).out)
     assert sum(int(line["accepted"] or 0) for line in listed) == over_all["delivery"]["accepted"]
 

@@ -1,13 +1,17 @@
 """campaign analytics and import-triggers: how a campaign does, over all lists and list by list."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from xpimport.cli import engagement, screen
 from xpimport.cli.options import Csv, Json, Nl, form, store_of
+from xpimport.cli.pages import Html, write_page
 from xpimport.cli.when import since_option, until_option
+from xpimport.clock import now
 from xpimport.defining import campaigns, settings
+from xpimport.errors import Invalid
 from xpimport.hints import command
 from xpimport.reporting.analytics import CampaignRun, analytics_json, run_json, runs_of
 from xpimport.reporting.analytics import analytics as over_all_runs
@@ -18,13 +22,28 @@ Since = Annotated[str | None, typer.Option("--since", help="Sends that began aft
 Until = Annotated[str | None, typer.Option("--until", help="Sends that began before: 30d, or a date.")]
 
 
-def analytics(ctx: typer.Context, name: Name, since: Since = None, until: Until = None, json: Json = False) -> None:
+def analytics(
+    ctx: typer.Context,
+    name: Name,
+    since: Since = None,
+    until: Until = None,
+    html: Annotated[Path | None, Html] = None,
+    json: Json = False,
+) -> None:
     """Show how a campaign does over all its runs: who got it, who read it, what was clicked."""
+    if json and html is not None:
+        raise Invalid("--html and --json exclude each other.")
     with store_of(ctx) as store:
         zone = settings.get(store, TIMEZONE).key
         span = since_option(since, zone), until_option(until, zone)
         campaign = campaigns.get(store, name)
         found = over_all_runs(store, campaign.id, *span)
+        if html is not None:
+            # Other commands need not wait until what draws pages is loaded.
+            from xpimport.reporting.pages.analytics import analytics_page
+
+            write_page(html, analytics_page(store, name, found, span, zone, now()))
+            return
     if json:
         screen.json_out(analytics_json(name, found))
         return

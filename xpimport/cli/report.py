@@ -2,11 +2,13 @@
 
 import io
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +16,7 @@ import typer
 
 from xpimport.cli import screen
 from xpimport.cli.options import Csv, Json, Nl, example, form, store_of
+from xpimport.cli.pages import Html, write_page
 from xpimport.cli.task import summary
 from xpimport.clock import now
 from xpimport.defining import imports
@@ -21,6 +24,7 @@ from xpimport.errors import Failed, Invalid, NotFound, Refused
 from xpimport.flow import adopt, named
 from xpimport.hints import command
 from xpimport.reporting import history, rows
+from xpimport.reporting.files import written_beside
 from xpimport.reporting.plan import plan as planned
 from xpimport.rules.events import Kind
 from xpimport.store.database import Store
@@ -48,27 +52,35 @@ def report(
     unsubscribed: Annotated[bool, typer.Option("--unsubscribed", help="Who opted out by it.")] = False,
     new: Annotated[bool, typer.Option("--new", help="Another --excluded report, though nothing has changed.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
+    format: Annotated[str | None, typer.Option("--format", help="Of a list: csv, or xlsx for a spreadsheet.")] = None,
+    html: Annotated[Path | None, Html] = None,
     json: Json = False,
     nl: Nl = False,
     strict_exit: Annotated[bool, typer.Option("--strict-exit", help="Exit 3 when rows or messages failed.")] = False,
 ) -> None:
     """Answer, for one list: who got it, who did not, and why."""
-    chosen = form(json=json, csv=False, nl=nl)
+    chosen = _form(format, json=json, nl=nl)
     flags = {"excluded": excluded, "rejected": rejected, "failed": failed, "uncertain": uncertain, "who": who}
     flags |= {"opened": opened, "clicked": clicked, "bounced": bounced, "unsubscribed": unsubscribed}
     asked = [name for name, on in flags.items() if on]
     if len(asked) > 1:
         raise Invalid(f"--{asked[0]} and --{asked[1]} exclude each other.")
+    _check_place(asked, chosen, output, html)
     with store_of(ctx) as store:
         number = _task(store, which, rejected=rejected)
-        if history.is_report(store, number):
+        if html is None and history.is_report(store, number):
             _file_again(store, number, asked, output)
             return
-        if not asked:
+        if html is not None:
+            # Other commands need not wait until what draws pages is loaded.
+            from xpimport.reporting.pages.report import report_page
+
+            write_page(html, report_page(store, number, imports.timezone_of(store, number), now()))
+        elif not asked:
             _summary(store, number, chosen, output)
         elif rejected:
             columns, lines = rows.rejected(store, number)
-            _write(columns, lines, chosen, output)
+            _write("rejected", columns, lines, chosen, output)
         else:
             named.act_on(
                 store, which or str(number), "report", history.begun_of_import, partial(history.check_begun, store)
@@ -119,7 +131,7 @@ def _summary(store: Store, task: int, chosen: str, output: Path | None) -> None:
 
 def _people(store: Store, task: int, which: str, chosen: str, output: Path | None, *, new: bool) -> None:
     if which not in rows.OUTCOMES:
-        _write(rows.EVENT_COLUMNS, rows.events(store, task, [Kind[which.upper()]]), chosen, output)
+        _write(which, rows.EVENT_COLUMNS, rows.events(store, task, [Kind[which.upper()]]), chosen, output)
         return
     if which == "excluded":
         kept = rows.keep_excluded_report(store, task, new=new)
@@ -127,15 +139,60 @@ def _people(store: Store, task: int, which: str, chosen: str, output: Path | Non
         screen.say(f"{screen.counted(kept.lines, 'person', 'people')}. Kept as task {kept.task}{before}: {kept.path}")
         if kept.lines == 0:
             screen.say("Everybody got it: there is nobody to list.")
-    _write(rows.EXCLUDED_COLUMNS, rows.people(store, task, which), chosen, output)
+    _write(which, rows.EXCLUDED_COLUMNS, rows.people(store, task, which), chosen, output)
 
 
-def _write(columns: Sequence[str], lines: Iterator[dict[str, Any]], chosen: str, output: Path | None) -> None:
+def _form(format: str | None, *, json: bool, nl: bool) -> str:
+    if format not in {None, "csv", "xlsx"}:
+        raise Invalid(f"--format {format!r} is neither csv nor xlsx.")
+    if format is not None and (json or nl):
+        raise Invalid(f"--format and --{'json' if json else 'nl'} exclude each other.")
+    return format or form(json=json, csv=False, nl=nl)
+
+
+def _check_place(asked: Sequence[str], chosen: str, output: Path | None, html: Path | None) -> None:
+    if html is not None:
+        others = [*asked, *([chosen] if chosen in {"json", "nl"} else []), *(["output"] if output else [])]
+        others += ["format"] if chosen in {"csv", "xlsx"} else []
+        if others:
+            raise Invalid(f"--html and --{others[0]} exclude each other.")
+    elif chosen in {"csv", "xlsx"} and not asked:
+        raise Invalid("--format is for a list of people or rows: add --excluded, --who, --rejected or another one.")
+    if chosen == "xlsx" and (output is None or str(output) == "-") and sys.stdout.isatty():
+        raise Invalid("A spreadsheet is nothing for a terminal. Name a file for it: --output FILE.xlsx")
+
+
+def _write(
+    name: str, columns: Sequence[str], lines: Iterator[dict[str, Any]], chosen: str, output: Path | None
+) -> None:
+    if chosen == "xlsx":
+        _spreadsheet(name, columns, lines, output)
+        return
     with _out(output):
-        if chosen == "table":
+        if chosen in {"table", "csv"}:
             screen.csv_out(columns, lines)
         else:
             screen.listing(list(lines), {}, chosen, "")
+
+
+def _spreadsheet(name: str, columns: Sequence[str], lines: Iterator[dict[str, Any]], output: Path | None) -> None:
+    from xpimport.reporting.spreadsheet import CHARACTERS, write_xlsx
+
+    if output is None or str(output) == "-":
+        with TemporaryDirectory() as folder:
+            made = Path(folder) / "list.xlsx"
+            found = write_xlsx(made, name, columns, lines)
+            with made.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+    else:
+        with written_beside(output) as made:
+            found = write_xlsx(made, name, columns, lines)
+        screen.say(f"Wrote {output}.")
+    if len(found.sheets) > 1:
+        held = ", ".join(screen.number(count) for count in found.sheets)
+        screen.say(f"A sheet holds no more, so the list goes on in further ones: {held} rows.")
+    if found.cut:
+        screen.say(f"{screen.counted(found.cut, 'cell')} had more than {CHARACTERS:,} characters and were cut there.")
 
 
 @contextmanager

@@ -14,10 +14,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from xpimport.cli import markdown
-from xpimport.cli import visible as unseen
 from xpimport.cli.bars import Bars
 from xpimport.cli.folding import column_widths, folded, said
 from xpimport.clock import now
+from xpimport.rules import visible as unseen
 from xpimport.rules.csv_rows import csv_rows
 from xpimport.rules.durations import format_duration
 

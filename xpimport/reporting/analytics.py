@@ -10,8 +10,8 @@ from xpimport.reporting.history import seconds
 from xpimport.store.database import Store
 
 _RUNS = """
-SELECT t.id, t.started_at, t.status, t.error_code, t.rows_created, t.rows_updated, t.rows_unchanged, g.id AS trigger_id,
-    g.decided_at, g.began_at, g.state, g.reason, g.send_at, i.name AS import_name
+SELECT t.id, t.started_at, t.status, t.error_code, t.rows_read, t.rows_created, t.rows_updated, t.rows_unchanged,
+    t.rows_rejected, g.id AS trigger_id, g.decided_at, g.began_at, g.state, g.reason, g.send_at, i.name AS import_name
 FROM triggers g JOIN tasks t ON t.id = g.task_id JOIN campaigns c ON c.id = g.campaign_id JOIN imports i ON i.id = g.import_id
 WHERE c.id = ?
 """
@@ -80,6 +80,11 @@ def _links(store: Store, triggers: list[int], most: int = 100) -> list[Link]:
         most,
     )
     return [Link(*row) for row in rows]
+
+
+def links_of(store: Store, trigger: int) -> list[Link]:
+    """The links of one run that people clicked, the most clicked first."""
+    return _links(store, [trigger])
 
 
 def run_json(run: CampaignRun) -> dict[str, Any]:

@@ -33,6 +33,8 @@ class Figures:
     fates: Counter[str] = field(default_factory=Counter)
     reasons: dict[str, Counter[str]] = field(default_factory=lambda: {EXCLUDED: Counter(), FAILED: Counter()})
     events: dict[int, Tally] = field(default_factory=dict)
+    tracked: frozenset[int] = frozenset()
+    """Kinds that the sends record by themselves, where somebody has looked that up."""
 
     @property
     def unsent(self) -> int:
@@ -54,15 +56,23 @@ class Figures:
         Deliveries and bounces are of accepted messages. The others are of delivered ones, or of accepted less bounced where
         deliveries are not reported, or of fewer people than others events are.
         """
-        accepted, delivered = self.fates[ACCEPTED], self.of(Kind.DELIVERED).people
-        people, base, of = self.of(kind).people, accepted, "accepted"
-        if kind == Kind.BOUNCED:
-            people = self.accepted_and_bounced
-        elif kind != Kind.DELIVERED:
-            base, of = delivered, "delivered"
-            if delivered < max(self.of(other).people for other in (*_AFTER, ENGAGED)) or not delivered:
-                base, of = accepted - self.accepted_and_bounced, "accepted less bounced"
+        people = self.accepted_and_bounced if kind == Kind.BOUNCED else self.of(kind).people
+        base, of = self.base(kind)
         return Rate(min(1.0, people / base), of) if base > 0 else None
+
+    def machine_share(self, kind: int) -> float:
+        """What share had events of that kind by machines only: of the same people as the rate, and not in it."""
+        base, _ = self.base(kind)
+        return self.of(kind).machine_people / base if base > 0 else 0
+
+    def base(self, kind: int) -> tuple[int, str]:
+        """Of how many people the rate of a kind is, and what they are."""
+        accepted, delivered = self.fates[ACCEPTED], self.of(Kind.DELIVERED).people
+        if kind in {Kind.DELIVERED, Kind.BOUNCED}:
+            return accepted, "accepted"
+        if delivered and delivered >= max(self.of(other).people for other in (*_AFTER, ENGAGED)):
+            return delivered, "delivered"
+        return accepted - self.accepted_and_bounced, "accepted less bounced"
 
     def add(self, other: "Figures") -> None:
         """Count another run's in."""
@@ -70,6 +80,7 @@ class Figures:
         self.fates += other.fates
         for fate, reasons in other.reasons.items():
             self.reasons[fate] += reasons
+        self.tracked |= other.tracked
         for kind, tally in other.events.items():
             self.events[kind] = self.of(kind).plus(tally)
 

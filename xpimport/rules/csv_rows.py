@@ -14,7 +14,7 @@ _HALVES = re.compile("[\ud800-\udfff]")
 
 def csv_row(cells: Iterable[object]) -> str:
     """Cells as one row (RFC 4180, LF at its end), with formulas made inert: None is blank, lists and maps are JSON."""
-    texts = [_text(cell) for cell in cells]
+    texts = [_quoted(cell) for cell in cells]
     # A line without anything would be no row.
     return ('""' if texts == [""] else ",".join(texts)) + "\n"
 
@@ -26,11 +26,15 @@ def csv_rows(columns: Sequence[str], lines: Iterable[Mapping[str, object]]) -> I
         yield csv_row(line.get(column) for column in columns)
 
 
-def _text(cell: object) -> str:
+def cell_text(cell: object) -> str:
+    """A cell as the text that every reader finds there."""
     if cell is None:
         return ""
     if isinstance(cell, str):
-        text = guarded(_HALVES.sub("\ufffd", cell))
-    else:
-        text = json.dumps(cell, ensure_ascii=False) if isinstance(cell, dict | list) else str(cell)
+        return guarded(_HALVES.sub("\ufffd", cell))
+    return json.dumps(cell, ensure_ascii=False) if isinstance(cell, dict | list) else str(cell)
+
+
+def _quoted(cell: object) -> str:
+    text = cell_text(cell)
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text

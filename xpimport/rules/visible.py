@@ -1,4 +1,4 @@
-"""Text of others on a terminal: what would steer it, or show itself as something else, is made visible."""
+"""Text of others where a person reads it: what would steer a terminal, or show itself as something else, is made visible."""
 
 import re
 from functools import cache

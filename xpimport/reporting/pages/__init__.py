@@ -1,0 +1,1 @@
+"""The reports as pages: one file each, that needs nothing beside itself."""
