@@ -1,5 +1,6 @@
 """A store of every released schema, with a send in the middle, is upgraded whole or not at all, and ends right."""
 
+import json
 import os
 import re
 import signal
@@ -72,6 +73,29 @@ def test_a_send_in_the_middle_goes_on_after_the_upgrade_and_nobody_gets_it_twice
     assert states == {"excluded": 11, "uncertain": 4, "accepted": 11}
     assert len(messages) == 11
     assert ask(old, "SELECT key_epoch FROM triggers") == [(None,)]
+
+
+@pytest.mark.parametrize("version", RELEASED)
+def test_an_event_of_a_send_begun_under_the_old_key_is_matched(xp, tmp_path, version):
+    old = made(tmp_path / "old.db", version)
+    with smtp_peer() as peer:
+        assert xp("settings", "set", "smtp.url", f"smtp://127.0.0.1:{peer.port}", db=old, now=LATER).code == 0
+        assert xp("tick", db=old, now=LATER).code == 0
+        message = next(iter(peer.messages)).decode()
+    key = re.search(r"^Message-ID: <(\w+)@", message, re.MULTILINE)[1]
+    address = re.search(r"^To: (\S+)", message, re.MULTILINE)[1]
+    assert re.fullmatch("[0-9a-f]{32}", key)
+    told = [{"event": "opened", "time": "2026-11-24T10:00:00Z", "key": key.upper(), "address": address},
+            {"event": "bounced", "time": "2026-11-24T10:00:00Z", "key": key, "status": "5.1.1"},
+            {"event": "complained", "time": "2026-11-24T10:00:00Z", "key": "0" * 32, "address": address}]  # fmt: skip
+    lines = "\n".join(map(json.dumps, told))
+    done = xp(
+        "event", "ingest", "-", "--provider", "xpimport", "--json", stdin=lines, db=old, now="2026-11-24T12:00:00Z"
+    )
+    assert {kind: count for kind, count in done.json()["new"].items() if count} == {"opened": 1, "bounced": 1}
+    assert done.json()["kept_apart"] == {"no_key": 1}
+    assert ask(old, "SELECT address, reason FROM suppressions WHERE reason = 'bounced'") == [(address, "bounced")]
+    assert ask(old, "SELECT count(*) FROM suppressions WHERE reason = 'complaint'") == [(0,)]
 
 
 @pytest.mark.parametrize("version", RELEASED)
