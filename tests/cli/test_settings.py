@@ -348,6 +348,17 @@ def test_the_journal_is_dropped_by_months_after_its_time(shop, tmp_path):
     assert months == ["2026-10", "2026-11", "2026-12"]
 
 
+@obeys("reports.keep")
+def test_files_of_reports_are_dropped_after_their_time(shop, tmp_path):
+    put(shop, "reports.keep", "30d")
+    assert shop("run-now", "list", now="2026-09-01T08:00:00Z").code == 0
+    for month in (9, 10, 11):
+        assert shop("report", "1", "--excluded", "--new", now=f"2026-{month:02}-10T00:00:00Z").code == 0
+    names = sorted(file.name for file in (tmp_path / "xpimport.db.files" / "reports").iterdir())
+    assert names == ["excluded-1-4.csv"]
+    assert shop("report", "2").code == 4
+
+
 @obeys("file.look")
 @pytest.mark.shop(campaign=None)
 def test_the_two_looks_at_a_file_are_as_far_apart_as_was_said(shop):

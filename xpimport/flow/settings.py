@@ -9,6 +9,7 @@ from xpimport.errors import NotFound
 from xpimport.importing import tasks
 from xpimport.importing.sources import selection
 from xpimport.importing.sources.registry import every_source
+from xpimport.reporting import rows
 from xpimport.rules.settings import HTTP_CA_FILE, PUBLIC_URL, TIMEZONE, TRACKING_URL, TRIGGERS, Setting
 from xpimport.sending.channels.registry import every_channel
 from xpimport.sending.content.compose import FROM, UNSUBSCRIBE_URL
@@ -42,6 +43,7 @@ def every_setting() -> dict[str, Setting[Any]]:
         tasks.AT_ONCE,
         selection.LOOK,
         journal.KEEP,
+        rows.KEEP,
     )
     return {setting.name: setting for setting in every}
 

@@ -15,6 +15,8 @@ from xpimport.rules.csv_rows import csv_rows
 from xpimport.rules.delivery import ACCEPTED, EXCLUDED, FAILED, UNCERTAIN, sql_in
 from xpimport.rules.events import Kind, Machine
 from xpimport.rules.rows import FILE_COLUMN, REJECTED_COLUMNS, file_of, line_of
+from xpimport.rules.setting_kinds import DAYS
+from xpimport.rules.settings import Setting
 from xpimport.store.database import Store
 
 EXCLUDED_COLUMNS = (
@@ -130,6 +132,9 @@ def _name_for(number: int, header: list[str]) -> str:
     return name
 
 
+KEEP = Setting("reports.keep", "400d", DAYS, "how long the files of excluded users reports are kept")
+
+
 @dataclass(frozen=True)
 class KeptReport:
     """An excluded users report: its task, its file, its lines, and whether it was there `before`, with the same in it."""
@@ -146,6 +151,7 @@ def keep_excluded_report(store: Store, task: int, *, new: bool = False) -> KeptR
     Where nothing has changed it is the one that was made last, unless a `new` one is asked for.
     """
     at = to_text(now())
+    _drop_old(store)
     made = store.folder("reports") / f".excluded-{task}.{os.getpid()}"
     try:
         lines = _write(made, csv_rows(EXCLUDED_COLUMNS, people(store, task, "excluded")))
@@ -155,6 +161,18 @@ def keep_excluded_report(store: Store, task: int, *, new: bool = False) -> KeptR
         return _keep(store, task, at, made, lines)
     finally:
         made.unlink(missing_ok=True)
+
+
+def _drop_old(store: Store) -> None:
+    """Remove the files of reports whose time is over; their tasks stay in the history."""
+    text = store.scalar("SELECT value FROM settings WHERE name = ?", KEEP.name)
+    before = to_text(now() - KEEP.kind.parse(text or KEEP.default))
+    old = store.all(
+        "SELECT output FROM tasks WHERE type = 'excluded_users_report' AND started_at < ? AND output IS NOT NULL",
+        before,
+    )
+    for row in old:
+        Path(row["output"]).unlink(missing_ok=True)
 
 
 def _write(path: Path, rows: Iterable[str]) -> int:
