@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from servers.places import Folder
+from stores import begin_anew
 
 KILLED = Path(__file__).parents[1] / "servers" / "killed.py"
 HEAD = "user_id,email,email_subscription\n"
@@ -239,9 +240,7 @@ def kill_while_merging(db):
     """Run the import `list` and kill it at the first commit after which it is taken up where it was."""
     clean = db.read_bytes()
     for nth in range(1, 20):
-        for left in db.parent.glob(f"{db.name}-*"):
-            left.unlink()
-        db.write_bytes(clean)
+        begin_anew(db, clean)
         killed = [sys.executable, KILLED, "commit", str(nth), "--db", db, "run-now", "list"]
         assert subprocess.run(killed, capture_output=True, check=False, timeout=60).returncode == -9
         with closing(sqlite3.connect(db)) as look:

@@ -268,9 +268,12 @@ def _read(file: Path) -> Note | None:
     for _ in range(3):  # it may be under way
         try:
             with file.open("rb") as opened:
-                sum_, _, text = opened.read(_LONGEST).partition(b"\n")[0].partition(b" ")
+                octets = opened.read(_LONGEST)
         except OSError:
             return None
+        if not octets:
+            return None
+        sum_, _, text = octets.partition(b"\n")[0].partition(b" ")
         if sum_ == b"%08x" % zlib.crc32(text):
             found = json.loads(text)
             return Note(**{**found, "mark": HighWater(**found["mark"])})
