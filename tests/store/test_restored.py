@@ -271,6 +271,20 @@ def test_what_people_said_in_between_is_taken_from_the_journal(nightly, db, tmp_
     ]
 
 
+def test_opt_outs_of_a_list_are_taken_from_the_journal_with_their_times(nightly, db, tmp_path):
+    run_the_night(nightly)
+    backup = copied(db)
+    title = f"{HEADER},email_subscription_time"
+    rows = ["u0,p0@example.com,0,2026-11-20T10:00:00Z", "u1,p1@example.com,0,"]
+    (tmp_path / "list.csv").write_text("\n".join([title, *rows]) + "\n")
+    assert nightly("run-now", "list", now=at(4)).code == 0
+    told = ask(db, "SELECT address, substr(opted_out_at, 1, 19) FROM opt_outs ORDER BY 1")
+    put_back(db, backup)
+    assert nightly("adopt", "--yes", now=at(5)).code == 0
+    assert ask(db, "SELECT address, substr(opted_out_at, 1, 19) FROM opt_outs ORDER BY 1") == told
+    assert [address for address, _ in told] == ["p0@example.com", "p1@example.com"]
+
+
 def test_no_number_and_no_token_means_two_people(nightly, db, peer, tmp_path):
     """Also where nobody knows how far the other copy got."""
     run_the_night(nightly)

@@ -37,6 +37,13 @@ Entry = tuple[Any, ...]
 In the file each is followed by its number.
 """
 
+
+class Json(str):
+    """The last part of an entry as JSON text, where that was made elsewhere."""
+
+    __slots__ = ()
+
+
 _NUMBER = re.compile(rb",(\d+)\]\n\Z")
 
 
@@ -52,11 +59,16 @@ def append(store: Store, entries: Sequence[Entry]) -> None:
         "UPDATE high_water SET journalled = journalled + ? RETURNING journalled", (len(entries),)
     ).fetchone()[0]
     numbered = zip(entries, count(last - len(entries) + 1), strict=False)
-    text = "".join(json.dumps([*entry, n], ensure_ascii=False, separators=(",", ":")) + "\n" for entry, n in numbered)
+    text = "".join(_line(entry, number) for entry, number in numbered)
     for place in places(store):
         with needed(store, place):
             make_folder(store, place)
             _append(place / _FOLDER, text.encode(), _keep(store))
+
+
+def _line(entry: Entry, number: int) -> str:
+    *parts, last_part = (json.dumps(part, ensure_ascii=False, separators=(",", ":")) for part in entry)
+    return f"[{','.join([*parts, entry[-1] if isinstance(entry[-1], Json) else last_part])},{number}]\n"
 
 
 def read(store: Store, after: int = 0) -> Iterator[Entry]:

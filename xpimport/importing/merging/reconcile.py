@@ -212,21 +212,30 @@ def _keep_opt_outs(store: Store, run: Run, medium: str) -> None:
         if upto is None:
             return
         with store.writing():
-            # What tells nothing new is not journalled night after night.
-            new = store.all(
-                "SELECT n.address, n.at FROM temp.outs n WHERE n.address > ? AND n.address <= ? AND NOT EXISTS (SELECT 1"
-                " FROM opt_outs o WHERE o.medium = ? AND o.address = n.address AND o.opted_out_at >= n.at)",
-                last,
-                upto,
-                medium,
-            )
-            addresses = [tuple(one) for one in new]
-            journal.append(store, [(journal.OPT_OUT, medium, None, source, addresses)] if addresses else [])
-            store.db.executemany(
-                "INSERT INTO opt_outs (medium, address, opted_out_at, source) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (medium, address) DO UPDATE SET opted_out_at = excluded.opted_out_at",
-                [(medium, address, at, source) for address, at in addresses],
+            _journal_opt_outs(store, run, medium, source, (last, upto))
+            store.db.execute(
+                "INSERT INTO opt_outs (medium, address, opted_out_at, source) SELECT ?, address, at, ? FROM temp.outs"
+                " WHERE address > ? AND address <= ?"
+                " ON CONFLICT (medium, address) DO UPDATE SET opted_out_at = max(opted_out_at, excluded.opted_out_at)",
+                (medium, source, last, upto),
             )
             store.db.execute("UPDATE tasks SET heartbeat = ? WHERE id = ?", (heartbeat(), run.task))
         last = upto
         time.sleep(PAUSE)
+
+
+def _journal_opt_outs(store: Store, run: Run, medium: str, source: str, span: tuple[str, str]) -> None:
+    """Inside a transaction: what a list tells that is new; what it tells night after night is not journalled each time."""
+    start = to_text(run.started_at)
+    # Made by SQLite: a list may opt a million people out.
+    addresses = store.scalar(
+        "SELECT json_group_array(json(CASE at WHEN ? THEN json_quote(address) ELSE json_array(address, at) END))"
+        " FROM temp.outs n"
+        " WHERE n.address > ? AND n.address <= ? AND NOT EXISTS (SELECT 1 FROM opt_outs o WHERE o.medium = ?"
+        " AND o.address = n.address AND o.opted_out_at >= n.at)",
+        start,
+        *span,
+        medium,
+    )
+    if addresses != "[]":
+        journal.append(store, [(journal.OPT_OUT, medium, start, source, journal.Json(addresses))])
