@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from xpimport.cli import markdown
 from xpimport.cli.bars import Bars
 from xpimport.cli.folding import column_widths, folded, said
+from xpimport.cli.plain_table import plain_lines
 from xpimport.clock import now
 from xpimport.rules import visible as unseen
 from xpimport.rules.csv_rows import csv_rows
@@ -179,6 +180,12 @@ def _print_table(
     widths: Sequence[int],
     gap: int,
 ) -> None:
+    from rich.cells import cell_len
+
+    if not sys.stdout.isatty() and title is None and gap == 3:
+        right = [_is_numeric(rows, place) for place in range(len(titles))]
+        _print_lines(plain_lines(shown, titles, widths, right, cell_len))
+        return
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -188,12 +195,15 @@ def _print_table(
         box=box.SIMPLE_HEAD, padding=padding, title=title, title_justify="left", title_style="bold", pad_edge=False
     )
     for place, (name, width) in enumerate(zip(titles, widths, strict=True)):
-        cells = [row[place] for row in rows if row[place] is not None and row[place] != ""]
-        numeric = bool(cells) and all(isinstance(cell, int) for cell in cells)
-        made.add_column(name, justify="right" if numeric else "left", overflow="fold", width=width)
+        made.add_column(name, justify="right" if _is_numeric(rows, place) else "left", overflow="fold", width=width)
     for line in shown:
         made.add_row(*(Text(cell) for cell in line))
     _print(made, sum(widths) + gap * len(widths) + 2)
+
+
+def _is_numeric(rows: Sequence[Sequence[object]], place: int) -> bool:
+    cells = [row[place] for row in rows if row[place] is not None and row[place] != ""]
+    return bool(cells) and all(isinstance(cell, int) for cell in cells)
 
 
 def _shown(cell: object) -> str:
@@ -234,7 +244,10 @@ def _print(thing: Any, width: int) -> None:
     console = Console(file=sys.stdout, width=width, highlight=False)
     with console.capture() as captured:
         console.print(thing)
-    lines = [line.rstrip() for line in captured.get().splitlines()]
+    _print_lines([line.rstrip() for line in captured.get().splitlines()])
+
+
+def _print_lines(lines: list[str]) -> None:
     while lines and not lines[-1]:
         lines.pop()
     for line in lines:
