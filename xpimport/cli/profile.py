@@ -9,7 +9,7 @@ from xpimport.cli.options import Csv, Json, Limit, Medium, Nl, form, group, stor
 from xpimport.defining import settings
 from xpimport.errors import Invalid
 from xpimport.hints import command
-from xpimport.people import subscriptions
+from xpimport.people import subscriptions, suppressions
 from xpimport.people.profiles import find_profile
 from xpimport.reporting.profiles import profile_details, profile_list
 from xpimport.rules.definition import MEDIA
@@ -76,15 +76,15 @@ def subscribe(ctx: typer.Context, who: Who, medium: Medium = "email") -> None:
     """Record that a person agreed to be written to; it takes an opt-out of the address back."""
     _check(medium)
     with store_of(ctx) as store:
-        changed = subscriptions.subscribe(store, find_profile(store, who), medium)
         profile = find_profile(store, who)
-        suppressed = [one for one in profile_details(store, profile)["suppressions"] if one["medium"] == medium]
+        changed = subscriptions.subscribe(store, profile, medium)
+        suppressed = suppressions.of_profile(store, profile, medium)
     state = "is subscribed" if changed else "was subscribed already"
     screen.say(f"{who} {state} ({medium}). Undo: {command('profile', 'unsubscribe', who, '--medium', medium)}")
-    for one in suppressed:
+    if suppressed is not None:
         screen.say(
-            f"The address is still suppressed ({one['reason']}), so nothing is sent to it. Take it off: "
-            f"{command('suppression', 'remove', one['address'], '--medium', medium)}"
+            f"The address is still suppressed ({suppressed.reason}), so nothing is sent to it. Take it off: "
+            f"{command('suppression', 'remove', suppressed.address, '--medium', medium)}"
         )
 
 

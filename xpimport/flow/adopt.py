@@ -62,24 +62,18 @@ class Adoption:
     next_task: int
 
 
-def check(store: Store) -> None:
+def check(store: Store, *, hold_due: bool = False) -> None:
     """Before anything is imported or sent: that the store is the one and only, and knows who said no.
 
     Raises:
-        Refused: it knows less than its note, or is not where that says.
+        Refused: it knows less than its note, or is not where that says; with `hold_due` what is due is held first.
     """
     words = warning(store)
     if words is not None:
+        for trigger in claim.due(store) if hold_due else ():
+            claim.claim(store, trigger)
         raise Refused(words)
     take_in_refusals(store)
-
-
-def hold_due_or_check(store: Store) -> None:
-    """As `check`; in a store that is in doubt, what is due is held first."""
-    if high_water.doubt(store) is not None:
-        for trigger in claim.due(store):
-            claim.claim(store, trigger)
-    check(store)
 
 
 def warning(store: Store) -> str | None:

@@ -17,6 +17,7 @@ from xpimport.tracking.json_values import SHOWN, values
 from xpimport.tracking.mail_reports import NoKey, parse
 from xpimport.tracking.mailboxes import messages
 from xpimport.tracking.matching import Matcher
+from xpimport.tracking.providers import reading
 from xpimport.tracking.providers.declaration import ProviderKind
 from xpimport.tracking.providers.registry import provider_kind
 
@@ -39,7 +40,7 @@ def _said(found: Iterator[object], kind: ProviderKind) -> Iterator[Said]:
             yield replace(value, provider=kind.name)
             continue
         # One by one, so that of a batch each that is not understood is kept for itself.
-        for item in value if isinstance(value, list) else [value]:
+        for item in reading.each(value):
             for said in kind.parse(item):
                 yield replace(said, provider=kind.name, body=_shown(item)) if isinstance(said, NotUnderstood) else said
 

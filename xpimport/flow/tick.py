@@ -37,7 +37,7 @@ def tick(store: Store) -> Ticked:
         Refused: the store is in doubt: what is due is held, and nothing else is done.
     """
     store.check_clock()
-    adopt.hold_due_or_check(store)
+    adopt.check(store, hold_due=True)
     done = Ticked()
     # Who said no in it is not written to by what is due now.
     _guarded(done, partial(take_in_spool, store))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from xpimport.clock import now, to_text
 from xpimport.errors import FileRefused, Invalid, NotFound
-from xpimport.rules.definition import MEDIA
+from xpimport.rules.definition import ADDRESS_KEY, MEDIA
 from xpimport.rules.values import address_key, check_column
 from xpimport.store.addresses import suppress, unsuppress
 from xpimport.store.database import Store
@@ -63,6 +63,17 @@ def remove(store: Store, address: str, medium: str) -> None:
         gone = unsuppress(store, medium, key, to_text(now()))
     if not gone:
         raise NotFound(f"{address} is not on the suppression list ({medium}). See: xpimport suppression list")
+
+
+def of_profile(store: Store, profile: int, medium: str) -> Suppression | None:
+    """The entry of a profile's address, if it is on the list."""
+    row = store.one(
+        f"SELECT {', '.join(f's.{column}' for column in COLUMNS)} FROM profiles p JOIN suppressions s ON s.medium = ?"
+        f" AND s.address = p.{ADDRESS_KEY[medium]} WHERE p.id = ?",
+        medium,
+        profile,
+    )
+    return None if row is None else Suppression(*row)
 
 
 def everything(store: Store, limit: int = -1) -> Iterator[Suppression]:

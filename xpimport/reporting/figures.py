@@ -5,8 +5,9 @@ lists counts twice.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from xpimport.rules.delivery import ACCEPTED, EXCLUDED, FAILED, FINAL
 from xpimport.rules.engagement import CAME_BACK, ENGAGED, NOTHING, Tally
@@ -96,13 +97,13 @@ class Figures:
         return self
 
 
-def figures(store: Store, runs: Sequence[Mapping[str, object]]) -> dict[int, Figures]:
+def figures(store: Store, runs: Sequence[Any]) -> dict[int, Figures]:
     """The figures of runs by task; each run a row with `id`, `trigger_id`, `decided_at`, and the counts of its rows.
 
     Raises:
         AssertionError: somebody of an audience is counted twice or not at all.
     """
-    by_trigger = {int(str(run["trigger_id"])): run for run in runs if run["trigger_id"] is not None}
+    by_trigger = {run["trigger_id"]: run for run in runs if run["trigger_id"] is not None}
     found = {trigger: Figures(_audience(run)) for trigger, run in by_trigger.items()}
     unsettled: Counter[int] = Counter()
     for trigger, state, reason, people in _states(store, list(by_trigger)):
@@ -116,25 +117,24 @@ def figures(store: Store, runs: Sequence[Mapping[str, object]]) -> dict[int, Fig
         found[trigger].events[kind] = tally
     for trigger, run in by_trigger.items():
         if run["decided_at"]:
-            found[trigger].checked(int(str(run["id"])), unsettled[trigger])
-    return {int(str(run["id"])): found[trigger] for trigger, run in by_trigger.items()}
+            found[trigger].checked(run["id"], unsettled[trigger])
+    return {run["id"]: found[trigger] for trigger, run in by_trigger.items()}
 
 
-def _audience(run: Mapping[str, object]) -> int:
-    return sum(int(str(run[f"rows_{name}"])) for name in ("created", "updated", "unchanged"))
+def _audience(run: Any) -> int:
+    return sum(run[f"rows_{name}"] for name in ("created", "updated", "unchanged"))
 
 
 def _states(store: Store, triggers: Sequence[int]) -> Iterable[tuple[int, str, str, int]]:
     """(trigger, state, reason, people): as kept where a send is over, else counted now."""
     kept: dict[int, list[tuple[int, str, str, int]]] = {trigger: [] for trigger in triggers}
-    for chunk in _chunks(triggers):
-        rows = store.all(
-            "SELECT trigger_id, state, reason, people FROM delivery_counts WHERE people > 0"
-            f" AND trigger_id IN ({', '.join('?' * len(chunk))})",
-            *chunk,
-        )
-        for row in rows:
-            kept[row["trigger_id"]].append(tuple(row))
+    rows = store.all(
+        "SELECT c.trigger_id, state, reason, people FROM json_each(?) t CROSS JOIN delivery_counts c"
+        " ON c.trigger_id = t.value WHERE people > 0",
+        str(triggers),
+    )
+    for row in rows:
+        kept[row["trigger_id"]].append(tuple(row))
     for trigger, found in kept.items():
         if found:
             yield from found
@@ -148,18 +148,13 @@ def _states(store: Store, triggers: Sequence[int]) -> Iterable[tuple[int, str, s
 
 
 def _events(store: Store, triggers: Sequence[int]) -> Iterable[tuple[int, int, Tally]]:
-    for chunk in _chunks(triggers):
-        rows = store.all(
-            "SELECT trigger_id, kind, total, people, machine_total, machine_people FROM engagement"
-            f" WHERE trigger_id IN ({', '.join('?' * len(chunk))})",
-            *chunk,
-        )
-        for trigger, kind, *counts in rows:
-            yield trigger, kind, Tally(*counts)
-
-
-def _chunks(numbers: Sequence[int], size: int = 500) -> Iterable[Sequence[int]]:
-    return (numbers[start : start + size] for start in range(0, len(numbers), size))
+    rows = store.all(
+        "SELECT e.trigger_id, kind, total, people, machine_total, machine_people FROM json_each(?) t CROSS JOIN engagement e"
+        " ON e.trigger_id = t.value",
+        str(triggers),
+    )
+    for trigger, kind, *counts in rows:
+        yield trigger, kind, Tally(*counts)
 
 
 def as_json(found: Figures) -> dict[str, object]:

@@ -57,7 +57,12 @@ class Tally:
 
     def plus(self, other: "Tally") -> "Tally":
         """The sum."""
-        return self.minus(NOTHING.minus(other))
+        return Tally(
+            self.total + other.total,
+            self.people + other.people,
+            self.machine_total + other.machine_total,
+            self.machine_people + other.machine_people,
+        )
 
 
 NOTHING = Tally()

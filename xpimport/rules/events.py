@@ -114,6 +114,11 @@ def read_time(written: str | float | None) -> float | None:
     return None
 
 
+def heard_at(written: str | float | None, arrived: float) -> int:
+    """The unix time as of which a no is heeded: when it is said to have been, and never later than it arrived."""
+    return int(min(read_time(written) or arrived, arrived))
+
+
 def _of_iso(text: str) -> float | None:
     try:
         at = datetime.fromisoformat(text.strip())

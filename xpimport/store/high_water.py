@@ -175,7 +175,7 @@ class Noting:
         try:
             self.write(sync=True, first=not adopted)
         except BaseException:
-            self._left.close()
+            self.close()
             raise
         for place, _ in self._files:
             sync_folder(place)
@@ -196,6 +196,10 @@ class Noting:
         """Note how far it came in the end, and close the notes."""
         with self._left:
             self.write(sync=True)
+
+    def close(self) -> None:
+        """Close the notes as they are."""
+        self._left.close()
 
     def write(self, *, sync: bool = False, first: bool = False) -> None:
         """Note how far the store has got, after a commit.
@@ -242,8 +246,7 @@ def write_note(store: Store, *, adopted: bool = False) -> None:
         Refused: another copy of the store has written a note meanwhile, and this one is not `adopted`.
         StoreRefused: there is no writing beside the store.
     """
-    with Noting(store, adopted=adopted):
-        pass
+    Noting(store, adopted=adopted).close()
 
 
 @contextmanager

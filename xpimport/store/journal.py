@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -63,7 +62,8 @@ def append(store: Store, entries: Sequence[Entry]) -> None:
     for place in places(store):
         with needed(store, place):
             make_folder(store, place)
-            _append(place / _FOLDER, text.encode(), _keep(store))
+            if append_lines(place / _FOLDER / f"{now():%Y-%m}.jsonl", text.encode()):
+                _drop_old(store, place / _FOLDER)
 
 
 def _line(entry: Entry, number: int) -> str:
@@ -109,17 +109,10 @@ def _last_of(folder: Path) -> int:
     return 0
 
 
-def _keep(store: Store) -> timedelta:
+def _drop_old(store: Store, folder: Path) -> None:
+    """When a month begins: those that are over for longer than `journal.keep` go."""
     text = store.scalar("SELECT value FROM settings WHERE name = ?", KEEP.name)
-    return KEEP.kind.parse(text or KEEP.default)
-
-
-def _append(folder: Path, octets: bytes, keep: timedelta) -> None:
-    if append_lines(folder / f"{now():%Y-%m}.jsonl", octets):
-        _drop_old(folder, f"{now() - keep:%Y-%m}")
-
-
-def _drop_old(folder: Path, month: str) -> None:
+    month = f"{now() - KEEP.kind.parse(text or KEEP.default):%Y-%m}"
     for file in folder.glob("????-??.jsonl"):
         if file.stem < month:
             file.unlink(missing_ok=True)

@@ -1,6 +1,21 @@
 """What several stages ask of a send."""
 
+from xpimport.rules.delivery import ACCEPTED
+from xpimport.rules.events import Kind
 from xpimport.store.database import Store
+
+
+def came_back(store: Store, trigger: int) -> int:
+    """How many people of a send have an accepted message that bounced later, from its events themselves."""
+    return int(
+        store.scalar(
+            "SELECT count(DISTINCT e.profile_id) FROM events e JOIN deliveries d ON d.trigger_id = e.trigger_id"
+            " AND d.profile_id = e.profile_id AND d.state = ? WHERE e.trigger_id = ? AND e.kind = ?",
+            ACCEPTED,
+            trigger,
+            Kind.BOUNCED,
+        )
+    )
 
 
 def how_far(store: Store, trigger: int) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from xpimport.rules.engagement import CAME_BACK, ENGAGED, NOTHING, Tally
 from xpimport.rules.events import Kind, Machine
 from xpimport.store.database import Store
+from xpimport.store.sends import came_back
 
 _ADD = """
 INSERT INTO engagement (trigger_id, kind, total, people, machine_total, machine_people) VALUES (?, ?, ?, ?, ?, ?)
@@ -93,11 +94,6 @@ def counted(store: Store, trigger: int) -> list[tuple[int, int, int, int, int]]:
         Kind.OPENED,
         Kind.CLICKED,
     )
-    came_back = store.scalar(
-        "SELECT count(DISTINCT e.profile_id) FROM events e JOIN deliveries d ON d.trigger_id = e.trigger_id"
-        " AND d.profile_id = e.profile_id AND d.state = 'accepted' WHERE e.trigger_id = ? AND e.kind = ?",
-        trigger,
-        Kind.BOUNCED,
-    )
-    alone = [(kind, 0, people, 0, 0) for kind, people in ((ENGAGED, engaged), (CAME_BACK, came_back)) if people]
+    both = ((ENGAGED, engaged), (CAME_BACK, came_back(store, trigger)))
+    alone = [(kind, 0, people, 0, 0) for kind, people in both if people]
     return sorted([*alone, *(tuple(row) for row in rows)])

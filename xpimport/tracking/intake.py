@@ -9,7 +9,7 @@ from itertools import islice
 
 from xpimport.clock import now
 from xpimport.rules.engagement import BOUNCED_LATER, Event, settled, state_after, tallies
-from xpimport.rules.events import Kind, Machine, NotUnderstood, Reported, read_time
+from xpimport.rules.events import Kind, Machine, NotUnderstood, Reported, heard_at, read_time
 from xpimport.store.database import Store
 from xpimport.tracking import consequences, kept_apart
 from xpimport.tracking.counting import Counters
@@ -72,7 +72,7 @@ def take_again(store: Store, *, accept: bool) -> Taken:
                 said = one.said
                 if said is None:
                     continue
-                at = int(min(read_time(said.time) or arrived, arrived))
+                at = heard_at(said.time, arrived)
                 if accept and one.reason == "no_key" and consequences.accept(store, said, at):
                     taken.heeded += 1
                 else:
@@ -189,8 +189,8 @@ class _Batch:
             return
         self._taken.apart[why] += 1
         if isinstance(said, Reported):
-            at = self._arrived if why == "impossible_time" else int(read_time(said.time) or self._arrived)
-            self._taken.heeded += consequences.act_apart(self._store, said, why, delivery, min(at, self._arrived))
+            at = self._arrived if why == "impossible_time" else heard_at(said.time, self._arrived)
+            self._taken.heeded += consequences.act_apart(self._store, said, why, delivery, at)
 
 
 def _event(reported: Reported, at: int) -> Event:

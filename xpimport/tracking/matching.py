@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from xpimport.clock import from_text
 from xpimport.rules.events import Reported
@@ -123,18 +124,18 @@ class Matcher:
         return {Named(row["epoch"], row["trigger_id"], row["profile_id"]): _delivery(row) for row in rows}
 
 
-def _delivery(row: Mapping[str, object]) -> Delivery:
-    began = int(from_text(str(row["began_at"])).timestamp()) if row["began_at"] else 0
+def _delivery(row: Any) -> Delivery:
+    began = int(from_text(row["began_at"]).timestamp()) if row["began_at"] else 0
     # Of several tries nobody knows which one an event is about.
     known = row["state"] == "accepted" and row["attempts"] == 1 and not row["resent"]
     return Delivery(
-        trigger=int(str(row["trigger_id"])),
-        profile=int(str(row["profile_id"])),
-        medium=str(row["medium"]),
-        address=None if row["address"] is None else str(row["address"]),
-        state=str(row["state"]),
-        reason=None if row["reason"] is None else str(row["reason"]),
+        trigger=row["trigger_id"],
+        profile=row["profile_id"],
+        medium=row["medium"],
+        address=row["address"],
+        state=row["state"],
+        reason=row["reason"],
         began=began,
-        handed_over=int(str(row["changed_at"])) if known else began,
+        handed_over=row["changed_at"] if known else began,
         apart=None if row["closed_at"] is None else "too_old",
     )

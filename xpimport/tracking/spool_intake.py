@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from xpimport.clock import now
-from xpimport.rules.events import Kind, NotUnderstood, Reported, read_time
+from xpimport.rules.events import Kind, NotUnderstood, Reported, heard_at
 from xpimport.store.database import Store
 from xpimport.store.location import spool_marker
 from xpimport.tracking import consequences
@@ -136,6 +136,6 @@ class Refusals:
         arrived = now().timestamp()
         with self._store.writing():
             for said, found in zip(noes, Matcher(self._store).match(noes), strict=True):
-                at = int(min(read_time(said.time) or arrived, arrived))
+                at = heard_at(said.time, arrived)
                 if not isinstance(found, str):
                     consequences.act(self._store, found, said.kind, at, said.provider, gone=False)

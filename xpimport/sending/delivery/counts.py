@@ -6,6 +6,7 @@ While a send goes on nothing is kept, and whoever looks counts the deliveries th
 from xpimport.rules.engagement import CAME_BACK
 from xpimport.rules.events import Kind
 from xpimport.store.database import Store
+from xpimport.store.sends import came_back
 
 
 def keep(store: Store, trigger: int) -> None:
@@ -19,8 +20,7 @@ def keep(store: Store, trigger: int) -> None:
     # Somebody whose message came back may have become one who is left out, or the other way round.
     if store.scalar("SELECT 1 FROM engagement WHERE trigger_id = ? AND kind = ?", trigger, Kind.BOUNCED):
         store.db.execute(
-            "INSERT INTO engagement (trigger_id, kind, people) SELECT ?, ?, count(DISTINCT e.profile_id) FROM events e"
-            " JOIN deliveries d ON d.trigger_id = e.trigger_id AND d.profile_id = e.profile_id AND d.state = 'accepted'"
-            " WHERE e.trigger_id = ? AND e.kind = ? ON CONFLICT DO UPDATE SET people = excluded.people",
-            (trigger, CAME_BACK, trigger, Kind.BOUNCED),
+            "INSERT INTO engagement (trigger_id, kind, people) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET people = excluded.people",
+            (trigger, CAME_BACK, came_back(store, trigger)),
         )

@@ -29,15 +29,16 @@ _BOTS = {"apple": Machine.APPLE, "gmail": Machine.PREFETCH, "": Machine.NONE}
 
 def parse(value: object) -> Iterator[Said]:
     """See the module."""
-    for item in reading.each(value):
-        if not isinstance(item, dict):
-            yield reading.not_an_object()
-        elif "event-data" in item:
-            yield from _event(mapping(item["event-data"]))
-        elif "id" in item and "recipient" in item:
-            yield from _event(item)
-        else:
-            yield reading.not_known("Mailgun", "event-data", None)
+    return reading.events_of(value, _item)
+
+
+def _item(item: dict[str, object]) -> Iterator[Said]:
+    if "event-data" in item:
+        yield from _event(mapping(item["event-data"]))
+    elif "id" in item and "recipient" in item:
+        yield from _event(item)
+    else:
+        yield reading.not_known("Mailgun", "event-data", None)
 
 
 def _event(data: dict[str, object]) -> Iterator[Said]:

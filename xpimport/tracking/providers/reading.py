@@ -4,11 +4,12 @@ An opt-out or a complaint is not lost because a field beside it is odd.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from xpimport.rules.bounces import Bounce, bounce_of
 from xpimport.rules.events import NotUnderstood
 from xpimport.rules.replies import MAX_TEXT, printable
+from xpimport.tracking.providers.declaration import Said
 
 _STATUS = re.compile(r"(?<![\d.])[45]\.[0-7]\.\d{1,3}(?![\d.]*\d)")
 """An enhanced status (RFC 3463) anywhere in a text; neither a part of an address like 5.1.1.20 nor Exim 4.94.2."""
@@ -20,6 +21,15 @@ _SAYS_NOTHING = frozenset({"", "4.0.0", "5.0.0"})
 def each(value: object) -> Iterator[object]:
     """The items of a list, or the one value that is no list."""
     yield from value if isinstance(value, list) else [value]
+
+
+def events_of(value: object, event: Callable[[dict[str, object]], Iterable[Said]]) -> Iterator[Said]:
+    """What `event` makes of each object among the items; what is none is said to be none."""
+    for item in each(value):
+        if isinstance(item, dict):
+            yield from event(item)
+        else:
+            yield not_an_object()
 
 
 def mapping(value: object) -> dict[str, object]:

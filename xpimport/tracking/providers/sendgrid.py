@@ -31,11 +31,7 @@ _OWN_LIST = re.compile(r"bounced address|spam report|invalid(?: (?:e-?mail|addre
 
 def parse(value: object) -> Iterator[Said]:
     """See the module."""
-    for item in reading.each(value):
-        if isinstance(item, dict):
-            yield from _event(item)
-        else:
-            yield reading.not_an_object()
+    return reading.events_of(value, _event)
 
 
 def _event(item: dict[str, object]) -> Iterator[Said]:

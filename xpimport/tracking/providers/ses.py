@@ -30,14 +30,12 @@ Make = Callable[..., Reported]
 
 def parse(value: object) -> Iterator[Said]:
     """See the module."""
-    for item in reading.each(value):
-        if not isinstance(item, dict):
-            yield reading.not_an_object()
-        elif item.get("Type") not in ("SubscriptionConfirmation", "UnsubscribeConfirmation"):
-            yield from _message(item)
+    return reading.events_of(value, _message)
 
 
 def _message(item: dict[str, object]) -> Iterator[Said]:
+    if item.get("Type") in ("SubscriptionConfirmation", "UnsubscribeConfirmation"):
+        return
     message = item.get("Message")
     if not isinstance(message, str):
         yield from _event(message if isinstance(message, dict) else item)

@@ -17,7 +17,7 @@ _MACHINES = {kind.word: kind for kind in Machine if kind is not Machine.HASTE} |
 
 def parse(value: object) -> Iterator[Said]:
     """See the module."""
-    for item in value if isinstance(value, list) else [value]:
+    for item in reading.each(value):
         yield _event(item)
 
 

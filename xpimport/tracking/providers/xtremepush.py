@@ -27,11 +27,7 @@ _BEFORE = ("message_", "email_", "campaign_")
 
 def parse(value: object) -> Iterator[Said]:
     """See the module."""
-    for item in reading.each(value):
-        if isinstance(item, dict):
-            yield from _event(item)
-        else:
-            yield reading.not_an_object()
+    return reading.events_of(value, _event)
 
 
 def _event(item: dict[str, object]) -> Iterator[Said]:
